@@ -1,0 +1,76 @@
+//! Who is who: plain data that means the same in every process of a node.
+//!
+//! Every identity is an index plus a generation. An index is given out again after its holder is
+//! gone for good; the generation then differs, so a stale identity is detectable and never means
+//! somebody else.
+
+use serde::{Deserialize, Serialize};
+
+/// How many processes a node can have at once, and therefore the size of every table by process.
+pub(crate) const PARTICIPANTS_MAX: usize = 1 << Participant::BITS;
+
+/// A row of the participant table: one process, while it lives. Zero is nobody, one is the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Participant(pub(crate) u16);
+
+impl Participant {
+    pub(crate) const BITS: u32 = 14;
+    pub(crate) const NOBODY: Participant = Participant(0);
+    pub(crate) const NODE: Participant = Participant(1);
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// One process of a node, from its spawn to its end. Never reused while the node lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    pub(crate) participant: Participant,
+    pub(crate) generation: u32,
+}
+
+/// A part of the node's shared memory, given to one queue, mailbox or value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct WindowId {
+    pub(crate) index: u16,
+    pub(crate) generation: u32,
+}
+
+/// An actor, across all its restarts.
+///
+/// The identity belongs to the mailbox: it stays while the actor is restarted, and goes stale when
+/// the actor has ended for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ActorId(pub(crate) WindowId);
+
+/// One life of an actor: its identity and the number of the life, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Incarnation {
+    pub(crate) actor: ActorId,
+    pub(crate) life: u32,
+}
+
+impl Incarnation {
+    /// The actor whose life this is.
+    pub fn actor(self) -> ActorId {
+        self.actor
+    }
+
+    /// The number of this life, counted from 1.
+    pub fn life(self) -> u32 {
+        self.life
+    }
+}
+
+impl std::fmt::Display for ActorId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "<{}.{}>", self.0.index, self.0.generation)
+    }
+}
+
+impl std::fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{}.{}", self.participant.0, self.generation)
+    }
+}

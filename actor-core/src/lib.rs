@@ -1,0 +1,6 @@
+//! Actors that are operating-system processes.
+
+#![allow(dead_code)]
+
+mod id;
+mod time;

@@ -1,0 +1,1 @@
+//! The macros of `actor-core`; use them through that crate.

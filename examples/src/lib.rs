@@ -1,0 +1,1 @@
+//! The example programs of `actor-core`; run one with `cargo run --example NAME`.
