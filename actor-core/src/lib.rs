@@ -3,4 +3,5 @@
 #![allow(dead_code)]
 
 mod id;
+mod sys;
 mod time;
