@@ -4,4 +4,8 @@
 
 mod id;
 mod sys;
+mod exit;
 mod time;
+
+pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
+pub use id::{ActorId, Incarnation, ProcessId};
