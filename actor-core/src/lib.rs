@@ -3,9 +3,6 @@
 #![allow(dead_code)]
 
 mod id;
+mod shm;
 mod sys;
-mod exit;
 mod time;
-
-pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
-pub use id::{ActorId, Incarnation, ProcessId};

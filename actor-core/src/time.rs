@@ -15,9 +15,7 @@ pub(crate) enum Deadline {
 impl Deadline {
     /// The end of `timeout` counted from now. A timeout past the end of the clock is never.
     pub(crate) fn after(timeout: Duration) -> Deadline {
-        Instant::now()
-            .checked_add(timeout)
-            .map_or(Deadline::Never, Deadline::At)
+        Instant::now().checked_add(timeout).map_or(Deadline::Never, Deadline::At)
     }
 
     /// What is left, `None` for ever. Zero once the deadline has passed.

@@ -56,10 +56,7 @@ pub(crate) fn wake(word: &AtomicU32, count: u32) -> usize {
 }
 
 fn timespec(timeout: Duration) -> Option<Timespec> {
-    Some(Timespec {
-        tv_sec: i64::try_from(timeout.as_secs()).ok()?,
-        tv_nsec: timeout.subsec_nanos().into(),
-    })
+    Some(Timespec { tv_sec: i64::try_from(timeout.as_secs()).ok()?, tv_nsec: timeout.subsec_nanos().into() })
 }
 
 #[cfg(test)]
@@ -105,8 +102,7 @@ mod tests {
         let words = [0, 1].map(|_| map::map_whole(memory.as_fd(), 4096).unwrap().as_ptr() as usize);
         std::thread::scope(|scope| {
             // The kernel's key is the page of the file, so two addresses are one word.
-            let sleeper =
-                scope.spawn(move || wait(word_at(words[0]), 0, Some(Duration::from_secs(20))));
+            let sleeper = scope.spawn(move || wait(word_at(words[0]), 0, Some(Duration::from_secs(20))));
             let mut woken = 0;
             while woken == 0 && !sleeper.is_finished() {
                 woken = wake(word_at(words[1]), 1);

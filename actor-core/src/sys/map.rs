@@ -101,11 +101,7 @@ mod tests {
         let two = map_whole(memory.as_fd(), size).unwrap();
         let last = size - 8;
         word(one, last).store(42, Ordering::Relaxed);
-        assert_eq!(
-            word(two, last).load(Ordering::Relaxed),
-            42,
-            "both see the same memory"
-        );
+        assert_eq!(word(two, last).load(Ordering::Relaxed), 42, "both see the same memory");
     }
 
     #[test]
@@ -114,17 +110,10 @@ mod tests {
         let memory = memfd::create_sealed(c"map-reserve", size as u64).unwrap();
         let start = map_whole(memory.as_fd(), size).unwrap();
         reserve(memory.as_fd(), 1 << 20, 2 << 20).unwrap();
-        assert!(
-            blocks(memory.as_fd()) * 512 >= 2 << 20,
-            "every page is there"
-        );
+        assert!(blocks(memory.as_fd()) * 512 >= 2 << 20, "every page is there");
         word(start, 1 << 20).store(7, Ordering::Relaxed);
         reserve(memory.as_fd(), 1 << 20, 2 << 20).unwrap();
-        assert_eq!(
-            word(start, 1 << 20).load(Ordering::Relaxed),
-            7,
-            "reserving twice keeps contents"
-        );
+        assert_eq!(word(start, 1 << 20).load(Ordering::Relaxed), 7, "reserving twice keeps contents");
         punch(memory.as_fd(), 1 << 20, 2 << 20).unwrap();
         assert_eq!(blocks(memory.as_fd()), 0);
         assert_eq!(word(start, 1 << 20).load(Ordering::Relaxed), 0);
@@ -144,10 +133,7 @@ mod tests {
         let start = map_whole(memory.as_fd(), 3 << 20).unwrap();
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let head = format!("{:x}-", start.as_ptr() as usize);
-        let flags = maps[maps.find(&head).unwrap()..]
-            .lines()
-            .find(|line| line.starts_with("VmFlags:"))
-            .unwrap();
+        let flags = maps[maps.find(&head).unwrap()..].lines().find(|line| line.starts_with("VmFlags:")).unwrap();
         assert!(flags.contains(" dc "), "no copy on fork: {flags}");
         assert!(flags.contains(" dd "), "no core dump: {flags}");
     }

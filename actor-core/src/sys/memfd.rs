@@ -11,9 +11,7 @@ use rustix::fs::{self, MemfdFlags, SealFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
 
 /// What [`seal`] sets and [`check`] demands: the size is final, and so are the seals.
-const SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::SEAL);
+const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// Creates a sparse memfd of `size` bytes and seals it there. No memory is used until it is
 /// touched or reserved.
@@ -77,11 +75,7 @@ mod tests {
     fn smoke() {
         let memory = create_sealed(c"memfd-smoke", SIZE).unwrap();
         check(memory.as_fd(), SIZE).unwrap();
-        assert_eq!(
-            fs::fstat(&memory).unwrap().st_blocks,
-            0,
-            "a sparse file uses no memory"
-        );
+        assert_eq!(fs::fstat(&memory).unwrap().st_blocks, 0, "a sparse file uses no memory");
     }
 
     #[test]
@@ -89,10 +83,7 @@ mod tests {
         let memory = create_sealed(c"memfd-final", 1 << 20).unwrap();
         assert_eq!(truncate(memory.as_fd(), 1 << 19), Err(Errno::PERM));
         assert_eq!(truncate(memory.as_fd(), 1 << 21), Err(Errno::PERM));
-        assert_eq!(
-            fs::fcntl_add_seals(&memory, SealFlags::WRITE),
-            Err(Errno::PERM)
-        );
+        assert_eq!(fs::fcntl_add_seals(&memory, SealFlags::WRITE), Err(Errno::PERM));
     }
 
     #[test]

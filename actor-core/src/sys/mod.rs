@@ -5,10 +5,7 @@
 //! prototype, a sentence and its manual page. `EINTR` is handled here and nowhere else. Nothing in
 //! this folder knows what a participant, a window or an actor is.
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!(
     "actor-core needs Linux 5.11 or newer on x86-64 or aarch64: its actors live on pidfds, memfds and clone3"
 );

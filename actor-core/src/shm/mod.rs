@@ -1,0 +1,17 @@
+//! Shared memory: what the processes of a node have in common, and what a dead one can leave behind.
+//!
+//! Whatever is written here may be the last thing its writer ever does. Every step of every
+//! protocol in this folder therefore ends in a state that the next reader understands, and names
+//! the participant on whom it depends. After the proven death of a participant the node repairs
+//! what names it (`recover` in each file); nothing is ever repaired on suspicion.
+
+pub(crate) mod event;
+pub(crate) mod extent;
+pub(crate) mod layout;
+pub(crate) mod roster;
+pub(crate) mod segment;
+pub(crate) mod slots;
+pub(crate) mod spin;
+pub(crate) mod window;
+pub(crate) mod words;
+

@@ -1,0 +1,245 @@
+//! The roster: one record per process of the node.
+//!
+//! The node gives a record out before the process exists and takes it back after the process is
+//! reaped and its traces in shared memory are repaired. In between the record belongs to that
+//! process, except for the words whose comment says otherwise.
+
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use super::segment::WINDOWS_MAX;
+use crate::id::{PARTICIPANTS_MAX, WindowId};
+
+pub(crate) const RECORD_BYTES: u64 = 16 << 10;
+pub(crate) const BYTES: u64 = RECORD_BYTES * PARTICIPANTS_MAX as u64;
+
+/// The longest text and place in an end-of-life record, and the longest order kept in a record.
+pub(crate) const TEXT_MAX: usize = 1024;
+pub(crate) const LOCATION_MAX: usize = 256;
+pub(crate) const ORDER_MAX: usize = 4096 - 8;
+
+/// How far a process has come. Only ever moves forward within one life of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub(crate) enum Stage {
+    /// Nobody has this record.
+    Free = 0,
+    /// The node has written the order; no process yet, or it has not looked.
+    Ordered = 1,
+    /// The process runs and has read its order.
+    Started = 2,
+    /// `init` has succeeded.
+    Ready = 3,
+    /// The end-of-life record is complete; the process is about to exit.
+    Ended = 4,
+}
+
+/// One process; see the module.
+#[repr(C, align(4096))]
+pub(crate) struct Record {
+    stage: AtomicU32,
+    /// Written by the kernel when the process is cloned, before it runs; or by the node.
+    pub(crate) pid: AtomicU32,
+    /// Changes with every process that has this record. Written by the node.
+    pub(crate) generation: AtomicU32,
+    /// Rung by those who know that this process has async waiters.
+    pub(crate) doorbell: AtomicU32,
+    end: EndRecord,
+    /// Where the result of a plain process lies: `index:16 | generation:32`, plus one; 0 is nowhere.
+    result: AtomicU64,
+    order_length: AtomicU32,
+    order: Text<ORDER_MAX>,
+    /// The windows that this process has touched.
+    attached: [AtomicU64; WINDOWS_MAX.div_ceil(64)],
+}
+
+const _: () = assert!(size_of::<Record>() as u64 <= RECORD_BYTES);
+
+/// Why a process ends, in its own words.
+#[repr(C)]
+struct EndRecord {
+    /// One of the kinds in [`exit`](crate::exit); written last.
+    kind: AtomicU32,
+    text_length: AtomicU32,
+    location_length: AtomicU32,
+    text: Text<TEXT_MAX>,
+    location: Text<LOCATION_MAX>,
+}
+
+/// Bytes that one process writes and another copies.
+#[repr(C)]
+struct Text<const MAX: usize>(UnsafeCell<[u8; MAX]>);
+
+// SAFETY: the bytes are only reached through `write` and `read`, which copy through raw pointers
+// and make no reference to them.
+unsafe impl<const MAX: usize> Sync for Text<MAX> {}
+
+impl<const MAX: usize> Text<MAX> {
+    /// Copies as much of `bytes` as fits and says how much that is.
+    fn write(&self, bytes: &[u8]) -> u32 {
+        let length = bytes.len().min(MAX);
+        // SAFETY: `length` is at most the size of the array and of `bytes`, which cannot overlap
+        // because `bytes` is private memory.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.get().cast(), length) };
+        length as u32
+    }
+
+    fn read(&self, length: u32) -> Vec<u8> {
+        let length = (length as usize).min(MAX);
+        let mut bytes = vec![0; length];
+        // SAFETY: `length` is at most the size of the array, and `bytes` has that many.
+        unsafe { std::ptr::copy_nonoverlapping(self.0.get().cast(), bytes.as_mut_ptr(), length) };
+        bytes
+    }
+}
+
+/// The end-of-life record as the node reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) kind: u32,
+    pub(crate) text: String,
+    pub(crate) location: String,
+}
+
+impl Record {
+    pub(crate) fn stage(&self) -> Stage {
+        match self.stage.load(Acquire) {
+            0 => Stage::Free,
+            1 => Stage::Ordered,
+            2 => Stage::Started,
+            3 => Stage::Ready,
+            _ => Stage::Ended, // PAIR: stage
+        }
+    }
+
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        self.stage.store(stage as u32, Release); // PAIR: stage
+    }
+
+    /// Gives a free record to a new process. Called by the node only.
+    ///
+    /// # Errors
+    /// The order is too long for a record: put the arguments into a blob.
+    pub(crate) fn prepare(&self, order: &[u8]) -> Result<u32, usize> {
+        if order.len() > ORDER_MAX {
+            return Err(order.len());
+        }
+        let generation = self.generation.load(Relaxed).wrapping_add(1).max(1);
+        self.generation.store(generation, Relaxed);
+        self.pid.store(0, Relaxed);
+        self.doorbell.store(0, Relaxed);
+        self.result.store(0, Relaxed);
+        self.end.kind.store(0, Relaxed);
+        self.order_length.store(self.order.write(order), Relaxed);
+        self.set_stage(Stage::Ordered);
+        Ok(generation)
+    }
+
+    pub(crate) fn order(&self) -> Vec<u8> {
+        self.order.read(self.order_length.load(Relaxed))
+    }
+
+    /// Writes the end-of-life record; the last one counts. Allocates nothing, so that a panic hook
+    /// can call it. Dead in the middle: `kind` still says that there is none, or the one before.
+    pub(crate) fn write_end(&self, kind: u32, text: &str, location: &str) {
+        self.end.kind.store(0, Release);
+        self.end.text_length.store(self.end.text.write(text.as_bytes()), Relaxed);
+        self.end.location_length.store(self.end.location.write(location.as_bytes()), Relaxed);
+        self.end.kind.store(kind, Release); // PAIR: end-record
+    }
+
+    pub(crate) fn read_end(&self) -> End {
+        let kind = self.end.kind.load(Acquire); // PAIR: end-record
+        if kind == 0 {
+            return End::default();
+        }
+        let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        End {
+            kind,
+            text: lossy(self.end.text.read(self.end.text_length.load(Relaxed))),
+            location: lossy(self.end.location.read(self.end.location_length.load(Relaxed))),
+        }
+    }
+
+    /// Says where the result of this process lies.
+    pub(crate) fn set_result(&self, window: WindowId) {
+        let packed = u64::from(window.index) << 32 | u64::from(window.generation);
+        self.result.store(packed + 1, Release);
+    }
+
+    pub(crate) fn result(&self) -> Option<WindowId> {
+        let packed = self.result.load(Acquire).checked_sub(1)?;
+        Some(WindowId { index: (packed >> 32) as u16, generation: packed as u32 })
+    }
+
+    /// Notes that this process touches a window. True: for the first time.
+    pub(crate) fn attach(&self, window: u16) -> bool {
+        let (word, bit) = (&self.attached[usize::from(window) / 64], 1 << (window % 64));
+        word.load(Relaxed) & bit == 0 && word.fetch_or(bit, AcqRel) & bit == 0
+    }
+
+    pub(crate) fn detach(&self, window: u16) {
+        self.attached[usize::from(window) / 64].fetch_and(!(1 << (window % 64)), AcqRel);
+    }
+
+    pub(crate) fn is_attached(&self, window: u16) -> bool {
+        self.attached[usize::from(window) / 64].load(Acquire) & 1 << (window % 64) != 0
+    }
+
+    /// The windows that this process has touched.
+    pub(crate) fn attachments(&self) -> impl Iterator<Item = u16> + '_ {
+        self.attached.iter().enumerate().flat_map(|(word, bits)| {
+            let bits = bits.load(Acquire);
+            (0..64).filter(move |bit| bits & 1 << bit != 0).map(move |bit| (word * 64 + bit) as u16)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Box<Record> {
+        // SAFETY: a record consists of atomics and bytes, for which zero is valid.
+        unsafe { Box::<Record>::new_zeroed().assume_init() }
+    }
+
+    #[test]
+    fn smoke() {
+        let record = record();
+        assert_eq!(record.stage(), Stage::Free);
+        assert_eq!(record.prepare(b"order"), Ok(1));
+        assert_eq!((record.stage(), record.order()), (Stage::Ordered, b"order".to_vec()));
+        assert_eq!(record.prepare(&[0; ORDER_MAX + 1]), Err(ORDER_MAX + 1));
+    }
+
+    #[test]
+    fn end_records_are_cut_not_refused() {
+        let record = record();
+        assert_eq!(record.read_end(), End::default());
+        record.write_end(4, &"x".repeat(2 * TEXT_MAX), "src/a.rs:1:2");
+        let end = record.read_end();
+        assert_eq!((end.kind, end.text.len(), end.location.as_str()), (4, TEXT_MAX, "src/a.rs:1:2"));
+    }
+
+    #[test]
+    fn attachments_are_a_set() {
+        let record = record();
+        assert!(record.attach(3) && record.attach(4000) && !record.attach(3));
+        assert_eq!(record.attachments().collect::<Vec<_>>(), [3, 4000]);
+        record.detach(3);
+        assert!(!record.is_attached(3) && record.is_attached(4000));
+    }
+
+    #[test]
+    fn results_are_told_apart_from_none() {
+        let record = record();
+        assert_eq!(record.result(), None);
+        let window = WindowId { index: 0, generation: 0 };
+        record.set_result(window);
+        assert_eq!(record.result(), Some(window));
+    }
+}

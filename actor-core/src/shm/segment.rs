@@ -1,0 +1,344 @@
+//! The segment: one sealed, sparse piece of memory that all processes of a node share.
+//!
+//! Its size is fixed and far larger than any machine's memory; pages exist where something was
+//! written. Each process maps it whole, once, and never unmaps it, so references into it live as
+//! long as the process. A raw `fork` by user code loses the mapping (`MADV_DONTFORK`) instead of
+//! acting as its parent.
+//!
+//! ```text
+//! 0          64 KiB             + 256 MiB          + 4 MiB
+//! ├ Prologue ┼ roster ──────────┼ window table ────┼ windows, class by class ────────────────►
+//! ```
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+
+use super::layout::PAGE;
+use super::roster;
+use crate::id::Participant;
+use crate::sys::{map, memfd};
+
+/// Says what a descriptor is that a process inherits.
+const MAGIC: u64 = u64::from_le_bytes(*b"actorcor");
+/// Changes whenever anything in shared memory changes its meaning.
+pub(crate) const PROTOCOL: u32 = 1;
+
+/// Sizes and numbers of the windows; the index of a window says its class.
+pub(crate) const WINDOW_CLASSES: [(u64, u32); 5] =
+    [(64 << 10, 24_576), (1 << 20, 16_384), (16 << 20, 16_384), (256 << 20, 4_096), (4 << 30, 1_024)];
+/// All windows together.
+pub(crate) const WINDOWS_MAX: usize = {
+    let (mut sum, mut class) = (0, 0);
+    while class < WINDOW_CLASSES.len() {
+        sum += WINDOW_CLASSES[class].1 as usize;
+        class += 1;
+    }
+    sum
+};
+const _: () = assert!(WINDOWS_MAX <= 1 << 16, "a window index has 16 bits");
+
+const ROSTER_AT: u64 = 64 << 10;
+const TABLE_AT: u64 = ROSTER_AT + roster::BYTES;
+const TABLE_ENTRY: u64 = 64;
+const WINDOWS_AT: u64 = (TABLE_AT + TABLE_ENTRY * WINDOWS_MAX as u64).next_multiple_of(1 << 20);
+const SEGMENT_BYTES: u64 = {
+    let (mut end, mut class) = (WINDOWS_AT, 0);
+    while class < WINDOW_CLASSES.len() {
+        end += WINDOW_CLASSES[class].0 * WINDOW_CLASSES[class].1 as u64;
+        class += 1;
+    }
+    end
+};
+
+/// How many processes may spin at once at most; never more than there are CPUs.
+const SPIN_SEATS: usize = 64;
+
+/// The first words of the segment.
+#[repr(C)]
+struct Prologue {
+    magic: AtomicU64,
+    protocol: AtomicU32,
+    /// The process that made the segment.
+    node_pid: AtomicU32,
+    /// One past the highest participant ever used.
+    participants_end: AtomicU32,
+    /// Not zero: some window's attention bit was set since the node last looked.
+    attention: AtomicU32,
+    /// For each window class, where the search for a free window starts.
+    window_hints: [AtomicU32; WINDOW_CLASSES.len()],
+    spin_seats: [AtomicU32; SPIN_SEATS],
+    /// Windows that the node is asked to look at.
+    attention_bits: [AtomicU64; WINDOWS_MAX.div_ceil(64)],
+}
+
+const _: () = assert!(size_of::<Prologue>() as u64 <= ROSTER_AT);
+
+/// One line of the window table.
+#[repr(C, align(64))]
+pub(crate) struct TableEntry {
+    /// See [`window`](super::window).
+    pub(crate) word: AtomicU64,
+    /// The lap at which the slots of the next window here start: past all laps ever used here, so
+    /// that a producer that was stopped for ages finds no word it expects.
+    pub(crate) lap_base: AtomicU64,
+}
+
+/// This process's view of the segment.
+pub(crate) struct Segment {
+    fd: OwnedFd,
+    base: *mut u8,
+    me: Participant,
+    /// The descriptor that wakes the node thread, -1 until there is one.
+    bell: AtomicI32,
+}
+
+// SAFETY: `base` points to a mapping that is never unmapped, and everything reachable through it
+// is accessed by atomics or by copies between claims of the slot protocol.
+unsafe impl Send for Segment {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Segment {}
+
+static SEGMENT: OnceLock<Segment> = OnceLock::new();
+
+/// The segment of this process. The first call in a process that is nobody's actor makes one and
+/// thereby makes the process a node.
+///
+/// # Errors
+/// The kernel refuses memory or mappings.
+pub(crate) fn segment() -> io::Result<&'static Segment> {
+    if let Some(segment) = SEGMENT.get() {
+        return Ok(segment);
+    }
+    let made = Segment::create()?;
+    Ok(SEGMENT.get_or_init(|| made))
+}
+
+/// The segment, where a handle proves that it exists.
+pub(crate) fn attached() -> Option<&'static Segment> {
+    SEGMENT.get()
+}
+
+impl Segment {
+    fn create() -> io::Result<Segment> {
+        let fd = memfd::create_sealed(c"actor-core", SEGMENT_BYTES)?;
+        let segment = Segment::map(fd, Participant::NODE)?;
+        let prologue = segment.prologue();
+        prologue.protocol.store(PROTOCOL, Relaxed);
+        prologue.node_pid.store(std::process::id(), Relaxed);
+        prologue.participants_end.store(2, Relaxed);
+        prologue.magic.store(MAGIC, Release);
+        Ok(segment)
+    }
+
+    /// Joins the node whose segment `fd` is, as `me`.
+    ///
+    /// # Errors
+    /// It is not a segment of this protocol, or cannot be mapped, or this process has one.
+    pub(crate) fn join(fd: OwnedFd, me: Participant, bell: RawFd) -> io::Result<&'static Segment> {
+        let invalid = |text| Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        memfd::check(fd.as_fd(), SEGMENT_BYTES)?;
+        let segment = Segment::map(fd, me)?;
+        let prologue = segment.prologue();
+        if prologue.magic.load(Acquire) != MAGIC || prologue.protocol.load(Relaxed) != PROTOCOL {
+            return invalid("the inherited segment is of another version");
+        }
+        segment.bell.store(bell, Relaxed);
+        match SEGMENT.set(segment) {
+            Ok(()) => Ok(SEGMENT.get().expect("it was set just now")),
+            Err(_) => invalid("this process has a segment already"),
+        }
+    }
+
+    fn map(fd: OwnedFd, me: Participant) -> io::Result<Segment> {
+        let base = map::map_whole(fd.as_fd(), SEGMENT_BYTES as usize)?.as_ptr();
+        Ok(Segment { fd, base, me, bell: AtomicI32::new(-1) })
+    }
+
+    /// The participant that this process is.
+    pub(crate) fn me(&self) -> Participant {
+        self.me
+    }
+
+    pub(crate) fn is_node(&self) -> bool {
+        self.me == Participant::NODE
+    }
+
+    pub(crate) fn node_pid(&self) -> u32 {
+        self.prologue().node_pid.load(Relaxed)
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The node thread's bell, in this process's numbers.
+    pub(crate) fn bell(&self) -> RawFd {
+        self.bell.load(Relaxed)
+    }
+
+    pub(crate) fn set_bell(&self, bell: RawFd) {
+        self.bell.store(bell, Release);
+    }
+
+    /// Wakes the node thread: some fact in shared memory has changed for it.
+    pub(crate) fn ring_bell(&self) {
+        let bell = self.bell.load(Acquire);
+        if bell >= 0 {
+            // SAFETY: the bell is an eventfd that this process opened or inherited for its whole life.
+            let bell = unsafe { BorrowedFd::borrow_raw(bell) };
+            // It fails only when its count is near the maximum: then it is rung enough.
+            let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// One past the highest participant that has ever been used.
+    pub(crate) fn participants_end(&self) -> u16 {
+        self.prologue().participants_end.load(Acquire).min(crate::id::PARTICIPANTS_MAX as u32) as u16
+    }
+
+    /// Called by the node before it uses a participant for the first time.
+    pub(crate) fn raise_participants_end(&self, end: u16) {
+        let word = &self.prologue().participants_end;
+        word.fetch_max(u32::from(end), AcqRel);
+    }
+
+    /// The record of a participant.
+    pub(crate) fn record(&self, participant: Participant) -> &'static roster::Record {
+        let offset = ROSTER_AT + participant.index() as u64 * roster::RECORD_BYTES;
+        // SAFETY: a participant has 14 bits, so the record lies in the roster, which lies in the
+        // mapping of `SEGMENT_BYTES`; it is aligned to pages, consists of atomics and of byte
+        // arrays behind `UnsafeCell`, and the mapping is never unmapped.
+        unsafe { &*self.base.add(offset as usize).cast::<roster::Record>() }
+    }
+
+    /// The line of the window table for `index`.
+    pub(crate) fn table_entry(&self, index: u16) -> Option<&'static TableEntry> {
+        if usize::from(index) >= WINDOWS_MAX {
+            return None;
+        }
+        let offset = TABLE_AT + u64::from(index) * TABLE_ENTRY;
+        // SAFETY: the index was checked, so the entry lies in the table in the mapping; it is
+        // aligned, consists of atomics, and the mapping is never unmapped.
+        Some(unsafe { &*self.base.add(offset as usize).cast::<TableEntry>() })
+    }
+
+    /// Where the window with this index lies in this process, and its size.
+    pub(crate) fn window_place(&self, index: u16) -> Option<(*mut u8, u64)> {
+        let (offset, size) = place(index)?;
+        // SAFETY: `place` gives a range within `SEGMENT_BYTES`, which is mapped.
+        Some((unsafe { self.base.add(offset as usize) }, size))
+    }
+
+    /// Where the search for a free window of a class starts.
+    pub(crate) fn window_hint(&self, class: usize) -> &AtomicU32 {
+        &self.prologue().window_hints[class]
+    }
+
+    /// Puts memory behind a part of a window, so that touching it cannot fail.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(crate) fn allocate(&self, index: u16, offset: u64, length: u64) -> io::Result<()> {
+        let (start, size) = place(index).ok_or(io::ErrorKind::InvalidInput)?;
+        debug_assert!(offset + length <= size, "{offset} + {length} > {size}");
+        Ok(map::reserve(self.fd(), start + offset, length)?)
+    }
+
+    /// Gives the memory of a part of a window back; it reads as zero afterwards.
+    pub(crate) fn punch(&self, index: u16, offset: u64, length: u64) {
+        let Some((start, size)) = place(index) else { return };
+        let first = offset.next_multiple_of(PAGE);
+        let end = (offset + length).min(size) / PAGE * PAGE;
+        if first < end {
+            // It can only fail for lack of memory for the operation itself; then nothing changes.
+            let _ = map::punch(self.fd(), start + first, end - first);
+        }
+    }
+
+    /// Asks the node to look at a window soon.
+    pub(crate) fn ask_attention(&self, index: u16) {
+        let prologue = self.prologue();
+        prologue.attention_bits[usize::from(index) / 64].fetch_or(1 << (index % 64), AcqRel);
+        prologue.attention.store(1, Release); // PAIR: attention
+        self.ring_bell();
+    }
+
+    /// Calls `look` for each window that asked for attention since the last call.
+    pub(crate) fn take_attention(&self, mut look: impl FnMut(u16)) {
+        let prologue = self.prologue();
+        if prologue.attention.swap(0, AcqRel) == 0 {
+            return; // PAIR: attention
+        }
+        for (word, bits) in prologue.attention_bits.iter().enumerate() {
+            let mut bits = if bits.load(Relaxed) == 0 { 0 } else { bits.swap(0, AcqRel) };
+            while bits != 0 {
+                look((word * 64) as u16 + bits.trailing_zeros() as u16);
+                bits &= bits - 1;
+            }
+        }
+    }
+
+    /// The seats of those who spin; a seat holds its participant or 0.
+    pub(crate) fn spin_seats(&self, cpus: usize) -> &[AtomicU32] {
+        &self.prologue().spin_seats[..cpus.clamp(1, SPIN_SEATS)]
+    }
+
+    fn prologue(&self) -> &'static Prologue {
+        // SAFETY: the segment starts with the prologue, in mapped memory that is never unmapped,
+        // page-aligned, and made of atomics only, for which any bytes are valid.
+        unsafe { &*self.base.cast::<Prologue>() }
+    }
+}
+
+/// Offset and size of a window in the segment.
+fn place(index: u16) -> Option<(u64, u64)> {
+    let (mut offset, mut rest) = (WINDOWS_AT, u64::from(index));
+    for (size, count) in WINDOW_CLASSES {
+        if rest < u64::from(count) {
+            return Some((offset + rest * size, size));
+        }
+        rest -= u64::from(count);
+        offset += size * u64::from(count);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let segment = segment().unwrap();
+        assert!(segment.is_node());
+        assert_eq!(segment.node_pid(), std::process::id());
+    }
+
+    #[test]
+    fn windows_do_not_overlap_and_end_with_the_segment() {
+        let mut end = WINDOWS_AT;
+        for index in 0..WINDOWS_MAX {
+            let (offset, size) = place(index as u16).unwrap();
+            assert_eq!(offset, end);
+            end = offset + size;
+        }
+        assert_eq!(end, SEGMENT_BYTES);
+        assert_eq!(place(WINDOWS_MAX as u16), None);
+    }
+
+    #[test]
+    fn attention_is_given_once() {
+        let segment = segment().unwrap();
+        let index = (WINDOWS_MAX - 1) as u16;
+        segment.ask_attention(index);
+        let mut seen = Vec::new();
+        segment.take_attention(|index| seen.push(index));
+        assert!(seen.contains(&index));
+        segment.take_attention(|again| assert_ne!(again, index));
+    }
+}

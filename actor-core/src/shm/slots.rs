@@ -1,0 +1,558 @@
+//! The slot word and the ring of slots: a claim and its claimant are one atomic write.
+//!
+//! A ring is an array of slots, each governed by one 64-bit word. A position in the ring is a
+//! *lap* and an *index*; slot `index` serves lap 0, 1, 2, … in turn. The word says in which state
+//! the slot is, for which lap, and, while somebody works on it, **who**:
+//!
+//! ```text
+//!            claim (CAS)           publish              claim (CAS or store)        release
+//! FREE(lap) ───────────► WRITING(p) ───────► READY ────────────────────► CLAIMED(p) ───────► FREE(lap+1)
+//!     │                      │ p died          ▲                             │ p died, or gave it back
+//!     │ seal                 ▼                 └─────────── RETURNED ◄───────┘ (count + 1)
+//!     ▼                  TOMBSTONE ─► FREE(lap+1)   as soon as a consumer passes
+//!  SEALED
+//! ```
+//!
+//! There is no instant at which a slot is taken and memory does not say by whom, so recovery of a
+//! dead participant is a scan of the words, idempotent and interruptible. `head` and `tail` are
+//! mere hints, never ahead of the truth: whoever reads one walks on from it. A stale hint costs
+//! steps, never correctness, so hints are plain stores and may be lost with their writer.
+//!
+//! Two protocols share the ring. A **queue** has many consumers: a claim is a CAS, and what comes
+//! back is marked RETURNED where it lies, behind the head, and counted in `returns_made` so that
+//! consumers look for it before they take something new. A **mailbox** has one consumer: claim and
+//! release are plain stores, the head stays on the message in hand, so redelivery moves nothing.
+//!
+//! The idea of stamping the claimant into the slot is that of robust index allocators in shared
+//! memory; the laps are those of D. Vyukov's bounded queue.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::words::{Memory, Word};
+use crate::id::Participant;
+
+/// Where the words of one ring lie.
+pub(crate) trait Ring {
+    type Memory: Memory;
+
+    /// Number of slots, at least 1 and at most [`CAPACITY_MAX`].
+    fn capacity(&self) -> u32;
+    fn word(&self, index: u32) -> &<Self::Memory as Memory>::Word64;
+    /// No position before this one can be claimed for writing any more.
+    fn tail(&self) -> &<Self::Memory as Memory>::Word64;
+    /// No position before this one holds something new to read.
+    fn head(&self) -> &<Self::Memory as Memory>::Word64;
+    /// How often something was returned; see [`take_returned`].
+    fn returns_made(&self) -> &<Self::Memory as Memory>::Word64;
+    /// The value of `returns_made` at the last look that found nothing.
+    fn returns_seen(&self) -> &<Self::Memory as Memory>::Word64;
+    /// Asks for the line of a slot that will be written soon.
+    fn prefetch(&self, _index: u32) {}
+}
+
+/// The most slots that a ring can have.
+pub(crate) const CAPACITY_MAX: u32 = 1 << (Position::INDEX_BITS - 1);
+
+/// How far ahead of the claim a producer asks for slot lines: a locked instruction on a line that
+/// the consumer has just read waits for it, some 110 ns; asked for this early it is there.
+const PREFETCH_AHEAD: u32 = 8;
+
+/// What a slot is doing: the low bits of its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum State {
+    /// Waits for a producer of this lap.
+    Free = 0,
+    /// The participant named is writing.
+    Writing = 1,
+    /// Holds a message.
+    Ready = 2,
+    /// The participant named is reading or handling.
+    Claimed = 3,
+    /// Holds a message that was given back; not on the head's way.
+    Returned = 4,
+    /// The writer died; there never was a message.
+    Tombstone = 5,
+    /// The end of a closed ring.
+    Sealed = 6,
+}
+
+/// The word of a slot: `state:3 | participant:14 | count:7 | lap:40`, low bits first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotWord(pub(crate) u64);
+
+impl SlotWord {
+    const PARTICIPANT_SHIFT: u32 = 3;
+    const COUNT_SHIFT: u32 = Self::PARTICIPANT_SHIFT + Participant::BITS;
+    const COUNT_BITS: u32 = 7;
+    const LAP_SHIFT: u32 = Self::COUNT_SHIFT + Self::COUNT_BITS;
+
+    /// Deliveries are counted up to here and then stay.
+    pub(crate) const COUNT_MAX: u8 = (1 << Self::COUNT_BITS) - 1;
+
+    pub(crate) const fn new(state: State, participant: Participant, count: u8, lap: u64) -> SlotWord {
+        SlotWord(
+            state as u64
+                | (participant.0 as u64) << Self::PARTICIPANT_SHIFT
+                | (count as u64) << Self::COUNT_SHIFT
+                | (lap & Position::LAP_MASK) << Self::LAP_SHIFT,
+        )
+    }
+
+    /// The state; a value that no writer of ours stores counts as sealed, which stops everybody.
+    pub(crate) const fn state(self) -> State {
+        match self.0 & 0b111 {
+            0 => State::Free,
+            1 => State::Writing,
+            2 => State::Ready,
+            3 => State::Claimed,
+            4 => State::Returned,
+            5 => State::Tombstone,
+            _ => State::Sealed,
+        }
+    }
+
+    pub(crate) const fn participant(self) -> Participant {
+        Participant((self.0 >> Self::PARTICIPANT_SHIFT) as u16 & ((1 << Participant::BITS) - 1))
+    }
+
+    /// How often the message was handed out before.
+    pub(crate) const fn count(self) -> u8 {
+        (self.0 >> Self::COUNT_SHIFT) as u8 & Self::COUNT_MAX
+    }
+
+    pub(crate) const fn lap(self) -> u64 {
+        self.0 >> Self::LAP_SHIFT
+    }
+
+    const fn free(lap: u64) -> SlotWord {
+        SlotWord::new(State::Free, Participant::NOBODY, 0, lap)
+    }
+
+    /// The same message after one more delivery that did not end well.
+    const fn counted(self, state: State) -> SlotWord {
+        let count = if self.count() < Self::COUNT_MAX { self.count() + 1 } else { Self::COUNT_MAX };
+        SlotWord::new(state, Participant::NOBODY, count, self.lap())
+    }
+}
+
+const _: () = assert!(SlotWord::LAP_SHIFT + Position::LAP_BITS == u64::BITS);
+
+/// A place in the endless sequence of slots: `index:24 | lap:40`, low bits first. Laps wrap, after
+/// days at full speed in a ring of one slot, so places are compared by their wrapped distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position(pub(crate) u64);
+
+impl Position {
+    const INDEX_BITS: u32 = 24;
+    const LAP_BITS: u32 = 40;
+    const LAP_MASK: u64 = (1 << Self::LAP_BITS) - 1;
+
+    pub(crate) const fn new(lap: u64, index: u32) -> Position {
+        Position(lap << Self::INDEX_BITS | index as u64)
+    }
+
+    pub(crate) const fn lap(self) -> u64 {
+        self.0 >> Self::INDEX_BITS
+    }
+
+    pub(crate) const fn index(self) -> u32 {
+        self.0 as u32 & ((1 << Self::INDEX_BITS) - 1)
+    }
+
+    #[inline]
+    const fn next(self, capacity: u32) -> Position {
+        if self.index() + 1 < capacity { Position(self.0 + 1) } else { Position::new(self.lap() + 1, 0) }
+    }
+
+    /// The later of two places.
+    const fn max(self, other: Position) -> Position {
+        if (self.0.wrapping_sub(other.0) as i64) < 0 { other } else { self }
+    }
+
+    /// How many laps `word` is ahead of this place; negative: behind.
+    #[inline]
+    const fn laps_to(self, word: SlotWord) -> i64 {
+        (word.lap().wrapping_sub(self.lap()) << Self::INDEX_BITS) as i64 >> Self::INDEX_BITS
+    }
+
+    /// Reads a hint. An index past the end can only come from a broken peer and is cut.
+    fn load<M: Memory>(hint: &M::Word64, capacity: u32) -> Position {
+        let position = Position(hint.load(Relaxed));
+        if position.index() < capacity { position } else { Position::new(position.lap(), 0) }
+    }
+
+    /// How many positions lie between an earlier one and this one.
+    fn since(self, earlier: Position, capacity: u32) -> u64 {
+        let laps = self.lap().wrapping_sub(earlier.lap()) & Self::LAP_MASK;
+        (laps.wrapping_mul(u64::from(capacity)) + u64::from(self.index())).saturating_sub(u64::from(earlier.index()))
+    }
+}
+
+/// Why nothing was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Full for a producer, empty for a consumer.
+    NotNow,
+    /// The ring has ended here.
+    Sealed,
+}
+
+/// A message that a consumer has claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) position: Position,
+    /// How often it was handed out before.
+    pub(crate) count: u8,
+}
+
+/// More steps than any honest walk takes: a walk over memory that a broken peer rewrites ends.
+const fn steps_max(capacity: u32) -> u32 {
+    4 * capacity + 64
+}
+
+/// Takes the next free slot for `me` to write. Dead at any point: WRITING(me) or nothing.
+#[inline]
+pub(crate) fn claim_write<R: Ring>(ring: &R, me: Participant) -> Result<Position, Refused> {
+    let capacity = ring.capacity();
+    let mut at = Position::load::<R::Memory>(ring.tail(), capacity);
+    for _ in 0..steps_max(capacity) {
+        let word = ring.word(at.index());
+        let seen = SlotWord(word.load(Acquire)); // PAIR: slot-freed
+        let laps = at.laps_to(seen);
+        if laps < 0 {
+            return Err(Refused::NotNow); // The message of the lap before still lies here.
+        }
+        if laps > 0 {
+            // Lap n is free here, or taken: so lap n - 1 was taken here, and all before it.
+            let taken = Position::new(seen.lap().wrapping_sub(1), at.index());
+            at = at.next(capacity).max(taken.next(capacity));
+            continue;
+        }
+        match seen.state() {
+            State::Free => {
+                let mine = SlotWord::new(State::Writing, me, 0, seen.lap());
+                if word.compare_exchange(seen.0, mine.0, Acquire).is_ok() {
+                    ring.tail().store(at.next(capacity).0, Relaxed);
+                    ring.prefetch(ahead(at.index(), capacity));
+                    return Ok(at);
+                }
+            }
+            State::Sealed => return Err(Refused::Sealed),
+            // Another producer was faster; its hint may still be under way.
+            _ => at = at.next(capacity),
+        }
+    }
+    Err(Refused::NotNow)
+}
+
+/// The slot [`PREFETCH_AHEAD`] places on, without a division.
+const fn ahead(index: u32, capacity: u32) -> u32 {
+    let target = index + PREFETCH_AHEAD;
+    if target < capacity {
+        target
+    } else if PREFETCH_AHEAD < capacity {
+        target - capacity
+    } else {
+        index
+    }
+}
+
+/// Makes the message at a position claimed by [`claim_write`] visible.
+#[inline]
+pub(crate) fn publish<R: Ring>(ring: &R, at: Position) {
+    let ready = SlotWord::new(State::Ready, Participant::NOBODY, 0, at.lap());
+    R::Memory::publish(ring.word(at.index()), ready.0); // PAIR: slot-published
+}
+
+/// Gives up a position claimed by [`claim_write`]: consumers pass over it.
+pub(crate) fn abandon<R: Ring>(ring: &R, at: Position) {
+    let tombstone = SlotWord::new(State::Tombstone, Participant::NOBODY, 0, at.lap());
+    R::Memory::publish(ring.word(at.index()), tombstone.0);
+}
+
+/// Takes the oldest message nobody has, for `me`, among other consumers. Something that was
+/// returned comes first. Dead at any point: CLAIMED(me) or nothing.
+#[inline]
+pub(crate) fn claim_read<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Refused> {
+    if ring.returns_made().load(Acquire) != ring.returns_seen().load(Relaxed)
+        && let Some(claim) = take_returned(ring, me)
+    {
+        return Ok(claim);
+    }
+    let capacity = ring.capacity();
+    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
+    for _ in 0..steps_max(capacity) {
+        let seen = match look(ring, at) {
+            Look::At(seen) => seen,
+            Look::Ahead(next) => {
+                at = next;
+                continue;
+            }
+            Look::Behind => return Err(Refused::NotNow),
+        };
+        match seen.state() {
+            State::Ready => {
+                let mine = SlotWord::new(State::Claimed, me, seen.count(), seen.lap());
+                if ring.word(at.index()).compare_exchange(seen.0, mine.0, Acquire).is_ok() {
+                    ring.head().store(at.next(capacity).0, Relaxed);
+                    return Ok(Claim { position: at, count: seen.count() });
+                }
+            }
+            State::Tombstone => {
+                let free = SlotWord::free(seen.lap() + 1);
+                let _ = ring.word(at.index()).compare_exchange(seen.0, free.0, Release);
+                at = at.next(capacity);
+            }
+            State::Claimed | State::Returned => at = at.next(capacity),
+            State::Sealed => return Err(Refused::Sealed),
+            State::Free | State::Writing => return Err(Refused::NotNow),
+        }
+    }
+    Err(Refused::NotNow)
+}
+
+/// What a consumer that stands at a position sees there.
+enum Look {
+    At(SlotWord),
+    /// The position was consumed long ago; go on here.
+    Ahead(Position),
+    /// The position has not come yet.
+    Behind,
+}
+
+#[inline]
+fn look<R: Ring>(ring: &R, at: Position) -> Look {
+    let seen = SlotWord(ring.word(at.index()).load(Acquire)); // PAIR: slot-published
+    match at.laps_to(seen) {
+        0 => return Look::At(seen),
+        laps if laps < 0 => return Look::Behind,
+        _ => {}
+    }
+    // Whoever wrote lap n here has seen lap n - 1 consumed in every slot before: all positions up
+    // to (n - 2, index) are history.
+    let capacity = ring.capacity();
+    let history = Position::new(seen.lap().wrapping_sub(2), at.index()).next(capacity);
+    Look::Ahead(at.next(capacity).max(history))
+}
+
+/// Takes the oldest returned message, if any.
+///
+/// `returns_made` is raised after the message is marked, `returns_seen` is set to what it was
+/// before a look that found nothing. So a return during the look leaves the two different, and a
+/// late, stale store to `returns_seen` costs one more look.
+#[cold]
+pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim> {
+    loop {
+        let made = ring.returns_made().load(Acquire); // PAIR: slot-returned
+        let oldest = (0..ring.capacity())
+            .map(|index| (index, SlotWord(ring.word(index).load(Acquire))))
+            .filter(|(_, seen)| seen.state() == State::Returned)
+            .min_by_key(|&(index, seen)| (seen.lap(), index));
+        let Some((index, seen)) = oldest else {
+            ring.returns_seen().store(made, Relaxed);
+            return None;
+        };
+        let mine = SlotWord::new(State::Claimed, me, seen.count(), seen.lap());
+        if ring.word(index).compare_exchange(seen.0, mine.0, Acquire).is_ok() {
+            return Some(Claim { position: Position::new(seen.lap(), index), count: seen.count() });
+        }
+    }
+}
+
+/// Takes the message at the head as the only consumer. The head stays on it.
+///
+/// Plain stores suffice: nobody but the one consumer, or its recovery after its proven death,
+/// changes a slot that is READY, CLAIMED or TOMBSTONE.
+#[inline]
+pub(crate) fn take_next<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Refused> {
+    let capacity = ring.capacity();
+    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
+    for _ in 0..steps_max(capacity) {
+        let seen = match look(ring, at) {
+            Look::At(seen) => seen,
+            Look::Ahead(next) => {
+                at = next;
+                continue;
+            }
+            Look::Behind => return Err(Refused::NotNow),
+        };
+        match seen.state() {
+            State::Ready | State::Returned | State::Claimed => {
+                let mine = SlotWord::new(State::Claimed, me, seen.count(), seen.lap());
+                ring.word(at.index()).store(mine.0, Relaxed);
+                ring.head().store(at.0, Relaxed);
+                return Ok(Claim { position: at, count: seen.count() });
+            }
+            State::Tombstone => {
+                R::Memory::publish(ring.word(at.index()), SlotWord::free(seen.lap() + 1).0);
+                at = at.next(capacity);
+            }
+            State::Sealed => return Err(Refused::Sealed),
+            State::Free | State::Writing => return Err(Refused::NotNow),
+        }
+    }
+    Err(Refused::NotNow)
+}
+
+/// Frees a claimed slot for the next lap: the message is done.
+#[inline]
+pub(crate) fn release<R: Ring>(ring: &R, at: Position) {
+    R::Memory::publish(ring.word(at.index()), SlotWord::free(at.lap() + 1).0); // PAIR: slot-freed
+}
+
+/// Moves the single consumer's head past a released position.
+#[inline]
+pub(crate) fn pass<R: Ring>(ring: &R, at: Position) {
+    ring.head().store(at.next(ring.capacity()).0, Relaxed);
+}
+
+/// Gives a claimed message back to all consumers, delivered once more than before.
+pub(crate) fn give_back<R: Ring>(ring: &R, at: Position) {
+    let word = ring.word(at.index());
+    let returned = SlotWord(word.load(Relaxed)).counted(State::Returned);
+    word.store(returned.0, Release);
+    ring.returns_made().fetch_add(1, Release); // PAIR: slot-returned
+    R::Memory::fence();
+}
+
+/// Ends the ring at its tail, unless a message is there or under way. True: it is sealed.
+///
+/// Producers must pass the tail slot, so none can be accepted behind the back of a consumer that
+/// has found the ring empty.
+pub(crate) fn seal<R: Ring>(ring: &R) -> bool {
+    let capacity = ring.capacity();
+    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
+    for _ in 0..steps_max(capacity) {
+        let seen = match look(ring, at) {
+            Look::At(seen) => seen,
+            Look::Ahead(next) => {
+                at = next;
+                continue;
+            }
+            Look::Behind => return false,
+        };
+        match seen.state() {
+            State::Sealed => return true,
+            State::Free => {
+                let sealed = SlotWord::new(State::Sealed, Participant::NOBODY, 0, seen.lap());
+                if ring.word(at.index()).compare_exchange(seen.0, sealed.0, Acquire).is_ok() {
+                    return true;
+                }
+            }
+            State::Claimed => at = at.next(capacity),
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Opens a sealed ring again where it ended.
+pub(crate) fn unseal<R: Ring>(ring: &R) {
+    for index in 0..ring.capacity() {
+        let word = ring.word(index);
+        let seen = SlotWord(word.load(Acquire));
+        if seen.state() == State::Sealed {
+            let _ = word.compare_exchange(seen.0, SlotWord::free(seen.lap()).0, Release);
+        }
+    }
+}
+
+/// What becomes of a message that a dead participant had claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Delivered again, counted: to any consumer of a queue, or first of all in a mailbox.
+    Returned,
+    /// Done with; the slot is free.
+    Released,
+}
+
+/// Repairs the ring after the proven death of `dead`: what it was writing never existed, what it
+/// had claimed is settled by `settle`.
+///
+/// Every step is one CAS from a word that names `dead`, so the scan may be interrupted anywhere
+/// and run again, and it may run among live participants.
+pub(crate) fn recover<R: Ring>(ring: &R, dead: Participant, mut settle: impl FnMut(Claim) -> Settled) -> Recovered {
+    let mut recovered = Recovered::default();
+    for index in 0..ring.capacity() {
+        let word = ring.word(index);
+        let seen = SlotWord(word.load(Acquire));
+        if seen.participant() != dead {
+            continue;
+        }
+        let to = match seen.state() {
+            State::Writing => {
+                recovered.writing += 1;
+                SlotWord::new(State::Tombstone, Participant::NOBODY, 0, seen.lap())
+            }
+            State::Claimed => {
+                recovered.claimed += 1;
+                let claim = Claim { position: Position::new(seen.lap(), index), count: seen.count() };
+                match settle(claim) {
+                    Settled::Returned => seen.counted(State::Returned),
+                    Settled::Released => SlotWord::free(seen.lap() + 1),
+                }
+            }
+            _ => continue,
+        };
+        let _ = word.compare_exchange(seen.0, to.0, Release);
+        if to.state() == State::Returned {
+            ring.returns_made().fetch_add(1, Release); // PAIR: slot-returned
+        }
+    }
+    R::Memory::fence();
+    recovered
+}
+
+/// What a recovery found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    pub(crate) writing: u32,
+    pub(crate) claimed: u32,
+}
+
+/// How many messages wait. Exact while nobody moves; a racing snapshot otherwise.
+pub(crate) fn len<R: Ring>(ring: &R) -> u64 {
+    (0..occupied(ring).min(u64::from(ring.capacity())))
+        .scan(Position::load::<R::Memory>(ring.head(), ring.capacity()), |at, _| {
+            let here = *at;
+            *at = at.next(ring.capacity());
+            Some(here)
+        })
+        .filter(|at| {
+            let seen = SlotWord(ring.word(at.index()).load(Acquire));
+            seen.lap() == at.lap() && seen.state() == State::Ready
+        })
+        .count() as u64
+        + returned_len(ring)
+}
+
+/// Positions between the hints, walked to where the tail really is.
+fn occupied<R: Ring>(ring: &R) -> u64 {
+    let capacity = ring.capacity();
+    let head = Position::load::<R::Memory>(ring.head(), capacity);
+    let mut tail = Position::load::<R::Memory>(ring.tail(), capacity).max(head);
+    for _ in 0..capacity {
+        match look(ring, tail) {
+            Look::At(seen) if !matches!(seen.state(), State::Free | State::Sealed) => tail = tail.next(capacity),
+            Look::Ahead(next) => tail = next,
+            _ => break,
+        }
+    }
+    tail.since(head, capacity)
+}
+
+fn returned_len<R: Ring>(ring: &R) -> u64 {
+    if ring.returns_made().load(Acquire) == ring.returns_seen().load(Relaxed) {
+        return 0;
+    }
+    (0..ring.capacity()).filter(|&index| SlotWord(ring.word(index).load(Acquire)).state() == State::Returned).count()
+        as u64
+}
+
+/// Whether no slot holds, or is about to hold, a message, claimed ones included.
+pub(crate) fn is_idle<R: Ring>(ring: &R) -> bool {
+    (0..ring.capacity()).all(|index| {
+        matches!(SlotWord(ring.word(index).load(Acquire)).state(), State::Free | State::Sealed | State::Tombstone)
+    })
+}
