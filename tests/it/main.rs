@@ -1,1 +1,3 @@
 //! The one integration binary: a module per area, a test per conformance case.
+
+mod tidy;
