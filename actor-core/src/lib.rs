@@ -2,7 +2,13 @@
 
 #![allow(dead_code)]
 
+mod exit;
 mod id;
 mod shm;
 mod sys;
 mod time;
+mod wire;
+
+pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
+pub use id::{ActorId, Incarnation, ProcessId};
+pub use wire::{DecodeError, EncodeError};
