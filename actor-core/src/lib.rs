@@ -4,6 +4,7 @@
 
 mod exit;
 mod id;
+mod mailbox;
 mod shm;
 mod sys;
 mod time;

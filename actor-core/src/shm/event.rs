@@ -39,9 +39,11 @@
 //! or is killed; every further notification finds another sleeper.
 //!
 //! # Async waiters
-//! They have no thread to put to sleep. A process that has some registers the event in its own
-//! table, sets its bit in `async_groups` and then tests the condition again; a notifier takes the
-//! bits and rings the doorbell of the processes they stand for (see [`roster`](super::roster)).
+//! They have no thread to put to sleep. A process that has some sets the bit of its group in
+//! `async_groups`, then bit 0 like any waiter, and tests the condition again. A notifier that finds
+//! bit 0 takes the group bits after it has changed the word and rings the doorbells of the
+//! processes they stand for (see [`roster`](super::roster)); each of them looks which of its words
+//! have changed.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -56,6 +58,8 @@ const WAKE: u32 = 2;
 /// The words of one condition; see the module for the protocol.
 pub(crate) struct Event<'a, M: Memory> {
     pub(crate) word: &'a M::Word32,
+    /// Bit g: a process of group g may have async waiters.
+    pub(crate) async_groups: &'a M::Word64,
 }
 
 /// How [`Event::wait`] ended.
@@ -125,5 +129,19 @@ impl<M: Memory> Event<'_, M> {
         }
         // Dead here: the sleepers are woken by the recovery of this notifier.
         M::wake(self.word, count);
+        let groups = self.async_groups.load(Relaxed);
+        if groups != 0 {
+            self.async_groups.fetch_and(!groups, AcqRel);
+            M::ring_doorbells(groups);
+        }
+    }
+
+    /// Prepares an async wait: returns the value of the word that a notification will change.
+    /// Test the condition after this call, then wait for the word to differ.
+    pub(crate) fn register_async(&self, group: u32) -> u32 {
+        self.async_groups.fetch_or(1 << (group % 64), AcqRel);
+        let seen = self.word.fetch_or(SLEEPERS, AcqRel) | SLEEPERS;
+        M::fence();
+        seen
     }
 }

@@ -19,7 +19,9 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use super::event::Event;
 use super::slots::CAPACITY_MAX;
+use super::words::Mapped;
 
 pub(crate) const PAGE: u64 = 4096;
 pub(crate) const SLOT_BYTES: u64 = 128;
@@ -200,6 +202,12 @@ pub(crate) struct EventLine {
     pub(crate) word: AtomicU32,
     /// Bit g: some process of group g has async waiters.
     pub(crate) async_groups: AtomicU64,
+}
+
+impl EventLine {
+    pub(crate) fn event(&self) -> Event<'_, Mapped> {
+        Event { word: &self.word, async_groups: &self.async_groups }
+    }
 }
 
 /// Words that rarely change.

@@ -14,4 +14,3 @@ pub(crate) mod slots;
 pub(crate) mod spin;
 pub(crate) mod window;
 pub(crate) mod words;
-

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 use super::layout::PAGE;
 use super::roster;
 use crate::id::Participant;
-use crate::sys::{map, memfd};
+use crate::sys::{futex, map, memfd};
 
 /// Says what a descriptor is that a process inherits.
 const MAGIC: u64 = u64::from_le_bytes(*b"actorcor");
@@ -258,6 +258,20 @@ impl Segment {
             // It can only fail for lack of memory for the operation itself; then nothing changes.
             let _ = map::punch(self.fd(), start + first, end - first);
         }
+    }
+
+    /// Rings the doorbells of all participants in these groups.
+    pub(crate) fn ring_doorbells(&self, groups: u64) {
+        (1..self.participants_end())
+            .filter(|participant| groups & 1 << (participant % 64) != 0)
+            .for_each(|participant| self.ring_doorbell(Participant(participant)));
+    }
+
+    /// Tells a process with async waiters to look at its words.
+    pub(crate) fn ring_doorbell(&self, participant: Participant) {
+        let doorbell = &self.record(participant).doorbell;
+        doorbell.fetch_add(1, AcqRel);
+        futex::wake(doorbell, u32::MAX);
     }
 
     /// Asks the node to look at a window soon.

@@ -202,19 +202,19 @@ impl Window {
     }
 
     pub(crate) fn items(&self) -> Event<'_, Mapped> {
-        Event { word: &self.header().items.word }
+        self.header().items.event()
     }
 
     pub(crate) fn room(&self) -> Event<'_, Mapped> {
-        Event { word: &self.header().room.word }
+        self.header().room.event()
     }
 
     pub(crate) fn extent_room(&self) -> Event<'_, Mapped> {
-        Event { word: &self.header().extent_room.word }
+        self.header().extent_room.event()
     }
 
     pub(crate) fn idle(&self) -> Event<'_, Mapped> {
-        Event { word: &self.header().idle.word }
+        self.header().idle.event()
     }
 
     /// The slot with this index; an index past the end is a bug of ours.
@@ -251,18 +251,22 @@ impl Window {
         }
     }
 
-    /// Appends `length` inline payload bytes of a slot to `buffer`; too long a length is cut.
+    /// Appends `length` inline payload bytes of a slot from `skip` on to `buffer`. False: a slot has
+    /// not that many.
     #[inline]
-    pub(crate) fn read_inline(&self, slot: &SlotHead, length: usize, buffer: &mut Vec<u8>) {
-        let length = length.min(INLINE_MAX as usize);
+    pub(crate) fn read_inline(&self, slot: &SlotHead, skip: usize, length: usize, buffer: &mut Vec<u8>) -> bool {
+        if skip.saturating_add(length) > INLINE_MAX as usize {
+            return false;
+        }
         buffer.reserve(length);
         // SAFETY: at most 112 bytes follow the two words; `reserve` made room for them behind the
         // vector's length; what a broken peer writes meanwhile is bytes, too.
         unsafe {
-            let from = std::ptr::from_ref(slot).cast::<u8>().add(size_of::<SlotHead>());
+            let from = std::ptr::from_ref(slot).cast::<u8>().add(size_of::<SlotHead>() + skip);
             std::ptr::copy_nonoverlapping(from, buffer.as_mut_ptr().add(buffer.len()), length);
             buffer.set_len(buffer.len() + length);
         }
+        true
     }
 
     fn extent_word(&self, number: u32) -> &'static AtomicU64 {
@@ -271,6 +275,16 @@ impl Window {
         // SAFETY: the number was checked against the layout, whose extent words follow the header;
         // they are aligned to 8 bytes and never unmapped.
         unsafe { &*self.base.add(offset as usize).cast::<AtomicU64>() }
+    }
+
+    /// Appends `length` payload bytes from `skip` on, wherever the payload lies.
+    #[inline]
+    pub(crate) fn read_payload(&self, slot: &SlotHead, meta: Meta, skip: usize, buffer: &mut Vec<u8>) -> bool {
+        let Some(length) = (meta.length as usize).checked_sub(skip) else { return false };
+        match meta.extent {
+            None => self.read_inline(slot, skip, length, buffer),
+            Some(number) => self.read_extent(number, skip, length, buffer),
+        }
     }
 
     /// Claims an extent for `length` bytes and copies the parts into it. `Ok(None)`: all extents
@@ -319,17 +333,19 @@ impl Window {
         unsafe { self.base.add((class.offset + u64::from(index) * class.size) as usize) }
     }
 
-    /// Appends `length` bytes of an extent to `buffer`. False: no such extent, or it is shorter.
-    pub(crate) fn read_extent(&self, number: u32, length: usize, buffer: &mut Vec<u8>) -> bool {
+    /// Appends `length` bytes of an extent from `skip` on to `buffer`. False: no such extent, or it
+    /// is shorter.
+    pub(crate) fn read_extent(&self, number: u32, skip: usize, length: usize, buffer: &mut Vec<u8>) -> bool {
         let Some((class, _)) = self.layout.extent(number) else { return false };
-        if length as u64 > class.size {
+        if skip.saturating_add(length) as u64 > class.size {
             return false;
         }
         buffer.reserve(length);
-        // SAFETY: the extent has at least `length` bytes, and so has the vector behind its length.
+        // SAFETY: the extent has at least `skip + length` bytes, and the vector has `length` behind
+        // its own length.
         unsafe {
             let to = buffer.as_mut_ptr().add(buffer.len());
-            std::ptr::copy_nonoverlapping(self.extent_bytes(number), to, length);
+            std::ptr::copy_nonoverlapping(self.extent_bytes(number).add(skip), to, length);
             buffer.set_len(buffer.len() + length);
         }
         true
@@ -419,6 +435,12 @@ impl Window {
         {
             entry.word.fetch_or(TableWord::ESCAPED, AcqRel);
         }
+    }
+
+    /// The participant that made the window.
+    pub(crate) fn maker(&self) -> Participant {
+        let entry = self.segment.table_entry(self.id.index);
+        entry.map_or(Participant::NOBODY, |entry| TableWord(entry.word.load(Acquire)).participant())
     }
 
     pub(crate) fn is_escaped(&self) -> bool {

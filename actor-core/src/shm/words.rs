@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
+use super::segment;
 use crate::sys::futex;
 use crate::time::Deadline;
 
@@ -30,6 +31,10 @@ pub(crate) trait Memory {
 
     /// Wakes up to `count` sleepers of `word`.
     fn wake(word: &Self::Word32, count: u32);
+
+    /// Rings the doorbells of the processes in these groups (bit g: participants n with
+    /// n mod 64 = g).
+    fn ring_doorbells(groups: u64);
 }
 
 /// An atomic integer.
@@ -39,6 +44,7 @@ pub(crate) trait Word<V> {
     fn compare_exchange(&self, current: V, new: V, success: Ordering) -> Result<V, V>;
     fn fetch_add(&self, value: V, order: Ordering) -> V;
     fn fetch_or(&self, value: V, order: Ordering) -> V;
+    fn fetch_and(&self, value: V, order: Ordering) -> V;
 }
 
 macro_rules! impl_word {
@@ -63,6 +69,10 @@ macro_rules! impl_word {
             #[inline]
             fn fetch_or(&self, value: $value, order: Ordering) -> $value {
                 <$atomic>::fetch_or(self, value, order)
+            }
+            #[inline]
+            fn fetch_and(&self, value: $value, order: Ordering) -> $value {
+                <$atomic>::fetch_and(self, value, order)
             }
         }
     };
@@ -100,5 +110,11 @@ impl Memory for Mapped {
 
     fn wake(word: &AtomicU32, count: u32) {
         futex::wake(word, count);
+    }
+
+    fn ring_doorbells(groups: u64) {
+        if let Some(segment) = segment::attached() {
+            segment.ring_doorbells(groups);
+        }
     }
 }
