@@ -5,9 +5,11 @@
 mod exit;
 mod id;
 mod mailbox;
+mod reply;
 mod shm;
 mod sys;
 mod time;
+mod waker;
 mod wire;
 
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};

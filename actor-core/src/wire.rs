@@ -80,9 +80,8 @@ where
 {
     let start = out.len();
     // The one thing that a caught panic can leave half done is `out`, and that is cut below.
-    let encoded = catch_unwind(AssertUnwindSafe(|| {
-        guard::serialize(value, &mut rmp_serde::Serializer::new(&mut *out))
-    }));
+    let encoded =
+        catch_unwind(AssertUnwindSafe(|| guard::serialize(value, &mut rmp_serde::Serializer::new(&mut *out))));
     let error = match encoded {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => EncodeError::Refused(error.to_string()),
@@ -121,9 +120,7 @@ fn decode_one<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError>
 #[cold]
 fn decode_error(error: RmpDecodeError) -> DecodeError {
     match error {
-        RmpDecodeError::InvalidMarkerRead(_) | RmpDecodeError::InvalidDataRead(_) => {
-            DecodeError::Damaged
-        }
+        RmpDecodeError::InvalidMarkerRead(_) | RmpDecodeError::InvalidDataRead(_) => DecodeError::Damaged,
         RmpDecodeError::DepthLimitExceeded => DecodeError::TooDeep,
         error => DecodeError::Refused(error.to_string()),
     }

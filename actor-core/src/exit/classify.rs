@@ -36,30 +36,17 @@ pub(crate) enum WaitStatus {
 
 /// Decides why a process ended.
 pub(crate) fn classify(evidence: Evidence<'_>) -> ExitReason {
-    let Evidence {
-        status,
-        record,
-        killed_by,
-        oom,
-    } = evidence;
+    let Evidence { status, record, killed_by, oom } = evidence;
     if let Some(record) = record.filter(|record| agrees(record.kind, status)) {
         return from_record(record);
     }
     match status {
         WaitStatus::Unknown => ExitReason::Lost,
         // The kernel's word goes first: our own signal may have hit what was dying already.
-        WaitStatus::Signaled {
-            signal: SIGKILL, ..
-        } if oom => ExitReason::OomKilled,
-        WaitStatus::Signaled {
-            signal: SIGKILL,
-            core,
-        } => match killed_by {
+        WaitStatus::Signaled { signal: SIGKILL, .. } if oom => ExitReason::OomKilled,
+        WaitStatus::Signaled { signal: SIGKILL, core } => match killed_by {
             Some(by) => ExitReason::Killed { by },
-            None => ExitReason::Signaled {
-                signal: SIGKILL,
-                core,
-            },
+            None => ExitReason::Signaled { signal: SIGKILL, core },
         },
         WaitStatus::Signaled { signal, core } => ExitReason::Signaled { signal, core },
         WaitStatus::Exited(0) => ExitReason::UnexpectedExit,
@@ -72,9 +59,7 @@ fn agrees(kind: EndKind, status: WaitStatus) -> bool {
     match status {
         WaitStatus::Exited(code) => code == kind.exit_code(),
         // A panic that aborts: `panic = "abort"`, or a second panic while the first one unwinds.
-        WaitStatus::Signaled {
-            signal: SIGABRT, ..
-        } => kind == EndKind::Panicked,
+        WaitStatus::Signaled { signal: SIGABRT, .. } => kind == EndKind::Panicked,
         WaitStatus::Signaled { .. } | WaitStatus::Unknown => false,
     }
 }
@@ -85,10 +70,7 @@ fn from_record(record: &EndRecord) -> ExitReason {
         EndKind::Normal => ExitReason::Normal,
         EndKind::Shutdown => ExitReason::Shutdown(Some(text).filter(|text| !text.is_empty())),
         EndKind::Failed | EndKind::InitFailed => ExitReason::Failed(text),
-        EndKind::Panicked => ExitReason::Panicked {
-            message: text,
-            location: record.location.clone(),
-        },
+        EndKind::Panicked => ExitReason::Panicked { message: text, location: record.location.clone() },
         EndKind::DoNotRestart => ExitReason::DoNotRestart(text),
     }
 }
@@ -102,46 +84,20 @@ mod tests {
         WaitStatus::Exited(1),
         WaitStatus::Exited(3),
         WaitStatus::Exited(101),
-        WaitStatus::Signaled {
-            signal: 6,
-            core: false,
-        },
-        WaitStatus::Signaled {
-            signal: 9,
-            core: false,
-        },
-        WaitStatus::Signaled {
-            signal: 11,
-            core: true,
-        },
-        WaitStatus::Signaled {
-            signal: 15,
-            core: false,
-        },
+        WaitStatus::Signaled { signal: 6, core: false },
+        WaitStatus::Signaled { signal: 9, core: false },
+        WaitStatus::Signaled { signal: 11, core: true },
+        WaitStatus::Signaled { signal: 15, core: false },
         WaitStatus::Unknown,
     ];
 
     fn record(kind: EndKind) -> EndRecord {
-        EndRecord {
-            kind,
-            text: "text".into(),
-            location: "a.rs:1:2".into(),
-        }
+        EndRecord { kind, text: "text".into(), location: "a.rs:1:2".into() }
     }
 
-    fn reason(
-        status: WaitStatus,
-        kind: Option<EndKind>,
-        killed_by: Option<KilledBy>,
-        oom: bool,
-    ) -> ExitReason {
+    fn reason(status: WaitStatus, kind: Option<EndKind>, killed_by: Option<KilledBy>, oom: bool) -> ExitReason {
         let record = kind.map(record);
-        classify(Evidence {
-            status,
-            record: record.as_ref(),
-            killed_by,
-            oom,
-        })
+        classify(Evidence { status, record: record.as_ref(), killed_by, oom })
     }
 
     /// What the status alone says.
@@ -156,47 +112,23 @@ mod tests {
 
     #[test]
     fn smoke() {
-        assert_eq!(
-            reason(WaitStatus::Exited(0), Some(EndKind::Normal), None, false),
-            ExitReason::Normal
-        );
-        assert_eq!(
-            reason(WaitStatus::Exited(0), None, None, false),
-            ExitReason::UnexpectedExit
-        );
+        assert_eq!(reason(WaitStatus::Exited(0), Some(EndKind::Normal), None, false), ExitReason::Normal);
+        assert_eq!(reason(WaitStatus::Exited(0), None, None, false), ExitReason::UnexpectedExit);
     }
 
     /// The cells in which a record is believed; everywhere else it changes nothing.
     #[test]
     fn a_record_counts_only_with_its_own_status() {
-        let panicked = ExitReason::Panicked {
-            message: "text".into(),
-            location: "a.rs:1:2".into(),
-        };
+        let panicked = ExitReason::Panicked { message: "text".into(), location: "a.rs:1:2".into() };
         let failed = ExitReason::Failed("text".into());
         let believed = [
             (EndKind::Normal, WaitStatus::Exited(0), ExitReason::Normal),
-            (
-                EndKind::Shutdown,
-                WaitStatus::Exited(0),
-                ExitReason::Shutdown(Some("text".into())),
-            ),
+            (EndKind::Shutdown, WaitStatus::Exited(0), ExitReason::Shutdown(Some("text".into()))),
             (EndKind::Failed, WaitStatus::Exited(1), failed.clone()),
             (EndKind::InitFailed, WaitStatus::Exited(1), failed),
-            (
-                EndKind::DoNotRestart,
-                WaitStatus::Exited(1),
-                ExitReason::DoNotRestart("text".into()),
-            ),
+            (EndKind::DoNotRestart, WaitStatus::Exited(1), ExitReason::DoNotRestart("text".into())),
             (EndKind::Panicked, WaitStatus::Exited(101), panicked.clone()),
-            (
-                EndKind::Panicked,
-                WaitStatus::Signaled {
-                    signal: 6,
-                    core: false,
-                },
-                panicked,
-            ),
+            (EndKind::Panicked, WaitStatus::Signaled { signal: 6, core: false }, panicked),
         ];
         for status in STATUSES {
             for kind in EndKind::ALL {
@@ -204,11 +136,7 @@ mod tests {
                     .iter()
                     .find(|(k, s, _)| (*k, *s) == (kind, status))
                     .map_or_else(|| bare(status), |(_, _, reason)| reason.clone());
-                assert_eq!(
-                    reason(status, Some(kind), None, false),
-                    expected,
-                    "{kind:?} {status:?}"
-                );
+                assert_eq!(reason(status, Some(kind), None, false), expected, "{kind:?} {status:?}");
             }
         }
     }
@@ -221,11 +149,7 @@ mod tests {
             for status in STATUSES {
                 for killed_by in [None, Some(KilledBy::ShutdownTimeout)] {
                     for oom in [false, true] {
-                        let sigkill = status
-                            == WaitStatus::Signaled {
-                                signal: 9,
-                                core: false,
-                            };
+                        let sigkill = status == WaitStatus::Signaled { signal: 9, core: false };
                         let expected = match (sigkill, killed_by, oom) {
                             (true, _, true) => ExitReason::OomKilled,
                             (true, Some(by), false) => ExitReason::Killed { by },
@@ -251,17 +175,8 @@ mod tests {
 
     #[test]
     fn shutdown_without_a_word_has_no_text() {
-        let record = EndRecord {
-            kind: EndKind::Shutdown,
-            text: String::new(),
-            location: String::new(),
-        };
-        let evidence = Evidence {
-            status: WaitStatus::Exited(0),
-            record: Some(&record),
-            killed_by: None,
-            oom: false,
-        };
+        let record = EndRecord { kind: EndKind::Shutdown, text: String::new(), location: String::new() };
+        let evidence = Evidence { status: WaitStatus::Exited(0), record: Some(&record), killed_by: None, oom: false };
         assert_eq!(classify(evidence), ExitReason::Shutdown(None));
     }
 }

@@ -198,37 +198,17 @@ mod tests {
 
     #[test]
     fn texts_continue_the_name_of_the_process() {
-        let panicked = |location: &str| ExitReason::Panicked {
-            message: "boom".into(),
-            location: location.into(),
-        };
-        assert_eq!(
-            text(panicked("src/a.rs:1:2")),
-            "worker panicked at src/a.rs:1:2: boom"
-        );
+        let panicked = |location: &str| ExitReason::Panicked { message: "boom".into(), location: location.into() };
+        assert_eq!(text(panicked("src/a.rs:1:2")), "worker panicked at src/a.rs:1:2: boom");
         assert_eq!(text(panicked("")), "worker panicked: boom");
+        assert_eq!(text(ExitReason::Shutdown(Some("idle".into()))), "worker stopped as asked: idle");
         assert_eq!(
-            text(ExitReason::Shutdown(Some("idle".into()))),
-            "worker stopped as asked: idle"
-        );
-        assert_eq!(
-            text(ExitReason::Signaled {
-                signal: 6,
-                core: true
-            }),
+            text(ExitReason::Signaled { signal: 6, core: true }),
             "worker died of signal 6 (SIGABRT), core dumped"
         );
+        assert_eq!(text(ExitReason::Signaled { signal: 40, core: false }), "worker died of signal 40");
         assert_eq!(
-            text(ExitReason::Signaled {
-                signal: 40,
-                core: false
-            }),
-            "worker died of signal 40"
-        );
-        assert_eq!(
-            text(ExitReason::Killed {
-                by: KilledBy::ShutdownTimeout
-            }),
+            text(ExitReason::Killed { by: KilledBy::ShutdownTimeout }),
             "worker was killed because it did not stop in time"
         );
     }
@@ -243,14 +223,8 @@ mod tests {
         ];
         let abnormal = [
             ExitReason::Failed("no".into()),
-            ExitReason::Panicked {
-                message: "no".into(),
-                location: String::new(),
-            },
-            ExitReason::Signaled {
-                signal: 15,
-                core: false,
-            },
+            ExitReason::Panicked { message: "no".into(), location: String::new() },
+            ExitReason::Signaled { signal: 15, core: false },
             ExitReason::Killed { by: KilledBy::User },
             ExitReason::OomKilled,
             ExitReason::ExitCode(1),

@@ -89,11 +89,7 @@ impl fmt::Display for ExitReport {
         if let Some(via) = self.via {
             write!(f, ", through its link to {via}")?;
         }
-        if let Some(InHand {
-            handler,
-            deliveries,
-        }) = &self.in_hand
-        {
+        if let Some(InHand { handler, deliveries }) = &self.in_hand {
             write!(f, ", while handling `{handler}`")?;
             if 1 < *deliveries {
                 write!(f, " (delivery {deliveries})")?;
@@ -117,11 +113,7 @@ mod tests {
     use super::*;
 
     fn report(reason: ExitReason) -> ExitReport {
-        ExitReport {
-            pid: 71,
-            ..ExitReport::no_proc("counter", None)
-        }
-        .with(reason)
+        ExitReport { pid: 71, ..ExitReport::no_proc("counter", None) }.with(reason)
     }
 
     impl ExitReport {
@@ -132,35 +124,16 @@ mod tests {
 
     #[test]
     fn smoke() {
-        assert_eq!(
-            report(ExitReason::Normal).to_string(),
-            "`counter` (pid 71) ended normally"
-        );
+        assert_eq!(report(ExitReason::Normal).to_string(), "`counter` (pid 71) ended normally");
     }
 
     #[test]
     fn one_line_names_the_message_in_hand() {
-        let mut report = report(ExitReason::Signaled {
-            signal: 11,
-            core: false,
-        });
-        report.in_hand = Some(InHand {
-            handler: "add".into(),
-            deliveries: 1,
-        });
-        assert_eq!(
-            report.to_string(),
-            "`counter` (pid 71) died of signal 11 (SIGSEGV), while handling `add`"
-        );
-        report.in_hand = Some(InHand {
-            handler: "add".into(),
-            deliveries: 3,
-        });
-        assert!(
-            report
-                .to_string()
-                .ends_with("while handling `add` (delivery 3)")
-        );
+        let mut report = report(ExitReason::Signaled { signal: 11, core: false });
+        report.in_hand = Some(InHand { handler: "add".into(), deliveries: 1 });
+        assert_eq!(report.to_string(), "`counter` (pid 71) died of signal 11 (SIGSEGV), while handling `add`");
+        report.in_hand = Some(InHand { handler: "add".into(), deliveries: 3 });
+        assert!(report.to_string().ends_with("while handling `add` (delivery 3)"));
     }
 
     #[test]
@@ -178,9 +151,6 @@ mod tests {
 
     #[test]
     fn what_never_lived_has_no_pid() {
-        assert_eq!(
-            ExitReport::no_proc("x", None).to_string(),
-            "`x` is not alive"
-        );
+        assert_eq!(ExitReport::no_proc("x", None).to_string(), "`x` is not alive");
     }
 }

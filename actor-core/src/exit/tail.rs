@@ -20,8 +20,7 @@ impl Tail {
         self.written += piece.len() as u64;
         let piece = &piece[piece.len().saturating_sub(TAIL_BYTES_MAX)..];
         if 2 * TAIL_BYTES_MAX < self.bytes.len() + piece.len() {
-            self.bytes
-                .drain(..self.bytes.len().saturating_sub(TAIL_BYTES_MAX));
+            self.bytes.drain(..self.bytes.len().saturating_sub(TAIL_BYTES_MAX));
         }
         self.bytes.extend_from_slice(piece);
     }
@@ -33,11 +32,7 @@ impl Tail {
         let mut bytes = &self.bytes[cut..];
         if 0 < self.dropped() {
             let is_continuation = |byte: &u8| byte & 0xc0 == 0x80;
-            let broken = bytes
-                .iter()
-                .take(3)
-                .take_while(|byte| is_continuation(byte))
-                .count();
+            let broken = bytes.iter().take(3).take_while(|byte| is_continuation(byte)).count();
             bytes = &bytes[broken..];
         }
         String::from_utf8_lossy(bytes).into_owned()
@@ -67,10 +62,7 @@ mod tests {
         for piece in [1, 7, 4095, 4096, 4097, 9000, 20_000] {
             let mut tail = Tail::default();
             stream.chunks(piece).for_each(|chunk| tail.push(chunk));
-            assert_eq!(
-                tail.text().as_bytes(),
-                &stream[stream.len() - TAIL_BYTES_MAX..]
-            );
+            assert_eq!(tail.text().as_bytes(), &stream[stream.len() - TAIL_BYTES_MAX..]);
             assert_eq!(tail.dropped(), (stream.len() - TAIL_BYTES_MAX) as u64);
             assert!(tail.bytes.len() <= 2 * TAIL_BYTES_MAX);
         }
@@ -81,10 +73,7 @@ mod tests {
         let mut tail = Tail::default();
         tail.push("é".repeat(TAIL_BYTES_MAX).as_bytes());
         tail.push(b"!");
-        assert_eq!(
-            tail.text(),
-            format!("{}!", "é".repeat(TAIL_BYTES_MAX / 2 - 1))
-        );
+        assert_eq!(tail.text(), format!("{}!", "é".repeat(TAIL_BYTES_MAX / 2 - 1)));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! instantiate them with a checker's atomics and run every interleaving. Nothing else in the
 //! protocols names an atomic type.
 
+#![allow(unsafe_code)]
+
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use super::segment;
@@ -80,6 +82,14 @@ macro_rules! impl_word {
 
 impl_word!(AtomicU32, u32);
 impl_word!(AtomicU64, u64);
+
+/// The low half of a 64-bit word as the kernel sees it when it compares for a sleep, and as the
+/// helper of async waits does. Decisions are only ever made on the whole word.
+pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU32 {
+    const _: () = assert!(cfg!(target_endian = "little"), "the low half comes first");
+    // SAFETY: four of eight valid, aligned bytes of atomics are a valid `AtomicU32`, for as long.
+    unsafe { &*std::ptr::from_ref(word).cast::<AtomicU32>() }
+}
 
 /// Memory that the processes of a node have mapped.
 pub(crate) struct Mapped;

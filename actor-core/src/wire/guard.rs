@@ -12,8 +12,8 @@
 use std::fmt::Display;
 
 use serde::ser::{
-    Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
-    SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
+    Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
 use super::DEPTH_MAX;
@@ -36,10 +36,7 @@ struct Guarded<'a, T: ?Sized> {
 
 impl<T: Serialize + ?Sized> Serialize for Guarded<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(Guard {
-            inner: serializer,
-            depth: self.depth,
-        })
+        self.value.serialize(Guard { inner: serializer, depth: self.depth })
     }
 }
 
@@ -68,9 +65,7 @@ impl<S: Serializer> Guard<S> {
 
 #[cold]
 fn too_deep<E: Error>() -> E {
-    E::custom(format_args!(
-        "the value is nested deeper than {DEPTH_MAX} levels"
-    ))
+    E::custom(format_args!("the value is nested deeper than {DEPTH_MAX} levels"))
 }
 
 /// Methods for values without parts.
@@ -125,33 +120,15 @@ impl<S: Serializer> Serializer for Guard<S> {
         if is_nil(value) {
             return Err(Error::custom("`Some` of nothing would arrive as `None`"));
         }
-        self.inner.serialize_some(&Guarded {
-            value,
-            depth: self.depth,
-        })
+        self.inner.serialize_some(&Guarded { value, depth: self.depth })
     }
 
-    fn serialize_unit_variant(
-        self,
-        name: &'static str,
-        index: u32,
-        variant: &'static str,
-    ) -> Result<S::Ok, S::Error> {
+    fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
         self.inner.serialize_unit_variant(name, index, variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<S::Ok, S::Error> {
-        self.inner.serialize_newtype_struct(
-            name,
-            &Guarded {
-                value,
-                depth: self.depth,
-            },
-        )
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_newtype_struct(name, &Guarded { value, depth: self.depth })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -162,36 +139,22 @@ impl<S: Serializer> Serializer for Guard<S> {
         value: &T,
     ) -> Result<S::Ok, S::Error> {
         let depth = self.deeper(1)?;
-        self.inner
-            .serialize_newtype_variant(name, index, variant, &Guarded { value, depth })
+        self.inner.serialize_newtype_variant(name, index, variant, &Guarded { value, depth })
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
         let depth = self.deeper(1)?;
-        Ok(Parts {
-            inner: self.inner.serialize_seq(len)?,
-            depth,
-        })
+        Ok(Parts { inner: self.inner.serialize_seq(len)?, depth })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
         let depth = self.deeper(1)?;
-        Ok(Parts {
-            inner: self.inner.serialize_tuple(len)?,
-            depth,
-        })
+        Ok(Parts { inner: self.inner.serialize_tuple(len)?, depth })
     }
 
-    fn serialize_tuple_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeTupleStruct, S::Error> {
+    fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
         let depth = self.deeper(1)?;
-        Ok(Parts {
-            inner: self.inner.serialize_tuple_struct(name, len)?,
-            depth,
-        })
+        Ok(Parts { inner: self.inner.serialize_tuple_struct(name, len)?, depth })
     }
 
     fn serialize_tuple_variant(
@@ -202,30 +165,18 @@ impl<S: Serializer> Serializer for Guard<S> {
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
         let depth = self.deeper(2)?;
-        let inner = self
-            .inner
-            .serialize_tuple_variant(name, index, variant, len)?;
+        let inner = self.inner.serialize_tuple_variant(name, index, variant, len)?;
         Ok(Parts { inner, depth })
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         let depth = self.deeper(1)?;
-        Ok(Parts {
-            inner: self.inner.serialize_map(len)?,
-            depth,
-        })
+        Ok(Parts { inner: self.inner.serialize_map(len)?, depth })
     }
 
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeStruct, S::Error> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
         let depth = self.deeper(1)?;
-        Ok(Parts {
-            inner: self.inner.serialize_struct(name, len)?,
-            depth,
-        })
+        Ok(Parts { inner: self.inner.serialize_struct(name, len)?, depth })
     }
 
     fn serialize_struct_variant(
@@ -236,9 +187,7 @@ impl<S: Serializer> Serializer for Guard<S> {
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
         let depth = self.deeper(2)?;
-        let inner = self
-            .inner
-            .serialize_struct_variant(name, index, variant, len)?;
+        let inner = self.inner.serialize_struct_variant(name, index, variant, len)?;
         Ok(Parts { inner, depth })
     }
 

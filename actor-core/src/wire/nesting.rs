@@ -13,11 +13,7 @@ use super::{DEPTH_MAX, DecodeError};
 
 /// Fails if decoding `bytes` could recurse too deeply or reserve more than they can fill.
 pub(super) fn check_if_needed(bytes: &[u8]) -> Result<(), DecodeError> {
-    if DEPTH_MAX < bytes.len() || claims_many(bytes) {
-        check(bytes)
-    } else {
-        Ok(())
-    }
+    if DEPTH_MAX < bytes.len() || claims_many(bytes) { check(bytes) } else { Ok(()) }
 }
 
 /// Whether a marker of an array or a map with a 16 or 32 bit length, 0xdc to 0xdf, may be there.
@@ -58,11 +54,7 @@ fn check(bytes: &[u8]) -> Result<(), DecodeError> {
             }
         }
     }
-    if rest.is_empty() {
-        Ok(())
-    } else {
-        Err(DecodeError::Trailing)
-    }
+    if rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing) }
 }
 
 /// A marker with what belongs to it: all of a scalar, text or blob, but only the head of an array
@@ -110,26 +102,18 @@ impl Token {
     }
 
     fn array(size: usize, elements: usize) -> Token {
-        Token {
-            size,
-            values: Some(elements as u64),
-        }
+        Token { size, values: Some(elements as u64) }
     }
 
     fn map(size: usize, entries: usize) -> Token {
-        Token {
-            size,
-            values: Some(2 * entries as u64),
-        }
+        Token { size, values: Some(2 * entries as u64) }
     }
 }
 
 /// The length of `size` bytes that stands behind the marker.
 fn big_endian(bytes: &[u8], size: usize) -> Result<usize, DecodeError> {
     let digits = bytes.get(1..1 + size).ok_or(DecodeError::Damaged)?;
-    Ok(digits
-        .iter()
-        .fold(0, |length, digit| length << 8 | usize::from(*digit)))
+    Ok(digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)))
 }
 
 #[cfg(test)]
@@ -144,12 +128,7 @@ mod tests {
 
     #[test]
     fn smoke() {
-        assert_eq!(
-            check(&[
-                0x93, 1, 0xa1, b'x', 0x81, 0xc0, 0xcb, 0, 0, 0, 0, 0, 0, 0, 0
-            ]),
-            Ok(())
-        );
+        assert_eq!(check(&[0x93, 1, 0xa1, b'x', 0x81, 0xc0, 0xcb, 0, 0, 0, 0, 0, 0, 0, 0]), Ok(()));
     }
 
     #[test]
@@ -165,17 +144,9 @@ mod tests {
                 (_, None) => panic!("{marker:#x} was refused"),
                 (_, Some(size)) => {
                     for cut in 0..size {
-                        assert_eq!(
-                            check(&bytes[..cut]),
-                            Err(DecodeError::Damaged),
-                            "{marker:#x}"
-                        );
+                        assert_eq!(check(&bytes[..cut]), Err(DecodeError::Damaged), "{marker:#x}");
                     }
-                    assert_eq!(
-                        check(&bytes[..=size]),
-                        Err(DecodeError::Trailing),
-                        "{marker:#x}"
-                    );
+                    assert_eq!(check(&bytes[..=size]), Err(DecodeError::Trailing), "{marker:#x}");
                 }
             }
         }
@@ -216,48 +187,29 @@ mod tests {
         for (marker, size) in sizes {
             let mut bytes = vec![0; size];
             bytes[0] = marker;
-            assert_eq!(
-                Token::first(&bytes).map(|token| token.size),
-                Ok(size),
-                "{marker:#x}"
-            );
+            assert_eq!(Token::first(&bytes).map(|token| token.size), Ok(size), "{marker:#x}");
         }
     }
 
     #[test]
     fn the_limit_of_levels_is_exact() {
         assert_eq!(check(&nested_arrays(DEPTH_MAX)), Ok(()));
-        assert_eq!(
-            check(&nested_arrays(DEPTH_MAX + 1)),
-            Err(DecodeError::TooDeep)
-        );
+        assert_eq!(check(&nested_arrays(DEPTH_MAX + 1)), Err(DecodeError::TooDeep));
         let side_by_side = [&[0x92][..], &nested_arrays(127), &nested_arrays(127)].concat();
         assert_eq!(check(&side_by_side), Ok(()));
     }
 
     #[test]
     fn claims_that_the_bytes_cannot_fill_are_refused_at_once() {
-        assert_eq!(
-            check(&[0xdd, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]),
-            Err(DecodeError::Damaged)
-        );
-        assert_eq!(
-            check(&[0xdf, 0, 0, 0, 2, 1, 2, 3]),
-            Err(DecodeError::Damaged)
-        );
+        assert_eq!(check(&[0xdd, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]), Err(DecodeError::Damaged));
+        assert_eq!(check(&[0xdf, 0, 0, 0, 2, 1, 2, 3]), Err(DecodeError::Damaged));
         // Each claim alone could be met, but not both.
-        assert_eq!(
-            check(&[0xdc, 0, 5, 0xdc, 0, 5, 1, 2, 3, 4, 5]),
-            Err(DecodeError::Damaged)
-        );
+        assert_eq!(check(&[0xdc, 0, 5, 0xdc, 0, 5, 1, 2, 3, 4, 5]), Err(DecodeError::Damaged));
     }
 
     #[test]
     fn short_messages_are_walked_only_if_they_claim_much() {
         assert_eq!(check_if_needed(&[0xc1]), Ok(()));
-        assert_eq!(
-            check_if_needed(&[0xdc, 0xff, 0xff, 0xc1]),
-            Err(DecodeError::Damaged)
-        );
+        assert_eq!(check_if_needed(&[0xdc, 0xff, 0xff, 0xc1]), Err(DecodeError::Damaged));
     }
 }

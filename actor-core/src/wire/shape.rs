@@ -83,11 +83,7 @@ impl ser::Serializer for Probe {
         Ok(wrapped(shape(value)))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<Shape, OtherShape> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Shape, OtherShape> {
         Ok(wrapped(shape(value)))
     }
 
@@ -144,11 +140,7 @@ impl ser::Serializer for Probe {
 
 /// Nil shows through a wrapper; an `Err` within something is not a failure of the whole.
 fn wrapped(shape: Shape) -> Shape {
-    if shape == Shape::Nil {
-        Shape::Nil
-    } else {
-        Shape::Other
-    }
+    if shape == Shape::Nil { Shape::Nil } else { Shape::Other }
 }
 
 #[cfg(test)]

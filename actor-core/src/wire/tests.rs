@@ -20,10 +20,7 @@ struct Point {
 enum Shape {
     Nothing,
     Circle(Point, f32),
-    Polygon {
-        corners: Vec<Point>,
-        label: Option<String>,
-    },
+    Polygon { corners: Vec<Point>, label: Option<String> },
     Group(Vec<Shape>),
     Alias(Box<Shape>),
 }
@@ -81,17 +78,11 @@ fn round_trips<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
 }
 
 fn point() -> Point {
-    Point {
-        x: -7,
-        y: Some(0.5),
-    }
+    Point { x: -7, y: Some(0.5) }
 }
 
 fn polygon() -> Shape {
-    Shape::Polygon {
-        corners: vec![point(); 20],
-        label: Some("twenty".into()),
-    }
+    Shape::Polygon { corners: vec![point(); 20], label: Some("twenty".into()) }
 }
 
 fn everything() -> Everything {
@@ -102,22 +93,10 @@ fn everything() -> Everything {
             polygon(),
             Shape::Group(vec![Shape::Alias(Box::new(Shape::Nothing)), polygon()]),
         ],
-        by_name: BTreeMap::from([
-            ("é".into(), (1, polygon())),
-            (String::new(), (2, Shape::Nothing)),
-        ]),
+        by_name: BTreeMap::from([("é".into(), (1, polygon())), (String::new(), (2, Shape::Nothing))]),
         by_point: (0..40).map(|i| (i, vec![None, Some(point())])).collect(),
         blob: Bytes((0..=255).collect()),
-        numbers: (
-            i8::MIN,
-            u16::MAX,
-            i32::MIN,
-            u64::MAX,
-            i128::MIN,
-            u128::MAX,
-            'ß',
-            true,
-        ),
+        numbers: (i8::MIN, u16::MAX, i32::MIN, u64::MAX, i128::MIN, u128::MAX, 'ß', true),
         result: Err("no".into()),
         unit: (),
         array: [1, 200, 3000, 40000, 0],
@@ -139,10 +118,7 @@ fn smoke() {
 fn nested_enums_maps_and_blobs_round_trip() {
     round_trips(everything());
     round_trips(vec![Some(1u8), None]);
-    round_trips((
-        "text".to_owned(),
-        Some(vec![Ok::<u8, String>(3), Err("no".into())]),
-    ));
+    round_trips(("text".to_owned(), Some(vec![Ok::<u8, String>(3), Err("no".into())])));
     round_trips(Box::new(polygon()));
 }
 
@@ -298,10 +274,7 @@ fn claims_beyond_the_message_never_reach_a_decoder() {
         assert_eq!(claimed(bomb), 0);
         assert_eq!(decode::<Vec<Vec<u64>>>(bomb), Err(DecodeError::Damaged));
     }
-    let blobs = [
-        [0xc6, 0xff, 0xff, 0xff, 0xff, 1],
-        [0xdb, 0xff, 0xff, 0xff, 0xff, 1],
-    ];
+    let blobs = [[0xc6, 0xff, 0xff, 0xff, 0xff, 1], [0xdb, 0xff, 0xff, 0xff, 0xff, 1]];
     for blob in &blobs {
         assert!(decode::<Bytes>(blob).is_err());
         assert!(decode::<String>(blob).is_err());
@@ -312,12 +285,10 @@ fn claims_beyond_the_message_never_reach_a_decoder() {
 fn a_million_levels_are_an_error_on_a_small_stack() {
     let arrays = vec![0x91; 1_000_000];
     let enums = b"\x81\xa4Cons".repeat(1_000_000);
-    let decoded = std::thread::Builder::new()
-        .stack_size(1 << 20)
-        .spawn(move || {
-            assert_eq!(decode::<Vec<Shape>>(&arrays), Err(DecodeError::TooDeep));
-            assert_eq!(decode::<List>(&enums), Err(DecodeError::TooDeep));
-        });
+    let decoded = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+        assert_eq!(decode::<Vec<Shape>>(&arrays), Err(DecodeError::TooDeep));
+        assert_eq!(decode::<List>(&enums), Err(DecodeError::TooDeep));
+    });
     decoded.unwrap().join().unwrap();
 }
 
@@ -339,15 +310,8 @@ fn some_of_nothing_is_refused_because_it_would_arrive_as_none() {
     round_trips(None::<()>);
     round_trips(Some(Some(1)));
     round_trips(vec![()]);
-    for error in [
-        refusal(&Some(())),
-        refusal(&Some(None::<u8>)),
-        refusal(&[Some(None::<u8>)]),
-    ] {
-        assert_eq!(
-            error.to_string(),
-            "`Some` of nothing would arrive as `None`"
-        );
+    for error in [refusal(&Some(())), refusal(&Some(None::<u8>)), refusal(&[Some(None::<u8>)])] {
+        assert_eq!(error.to_string(), "`Some` of nothing would arrive as `None`");
     }
 }
 
@@ -372,21 +336,9 @@ impl<'de> Deserialize<'de> for Moody {
 
 #[test]
 fn what_refuses_or_panics_is_an_error() {
-    assert_eq!(
-        refusal(&(1, Moody("no"))),
-        EncodeError::Refused("not today".into())
-    );
-    assert_eq!(
-        refusal(&(1, Moody("panic"))),
-        EncodeError::Panicked("lost my temper".into())
-    );
+    assert_eq!(refusal(&(1, Moody("no"))), EncodeError::Refused("not today".into()));
+    assert_eq!(refusal(&(1, Moody("panic"))), EncodeError::Panicked("lost my temper".into()));
     let decoded = decode::<(u8, Moody)>(&encode(&(1, 2)));
-    assert_eq!(
-        decoded.err(),
-        Some(DecodeError::Panicked("lost my temper at 2".into()))
-    );
-    assert!(matches!(
-        decode::<u8>(&encode("text")),
-        Err(DecodeError::Refused(_))
-    ));
+    assert_eq!(decoded.err(), Some(DecodeError::Panicked("lost my temper at 2".into())));
+    assert!(matches!(decode::<u8>(&encode("text")), Err(DecodeError::Refused(_))));
 }

@@ -1,0 +1,544 @@
+//! Replies: a slot per waiting call, in a window of the caller's own.
+//!
+//! ```text
+//! IDLE(gen) ──open──► WAITING(gen) ──claim──► WRITING(p, gen) ──► REPLIED(gen) ──read──► IDLE(gen+1)
+//!                         │  ▲                    │ p died
+//!                         │  └────────────────────┘
+//!                         └── the caller gave up ──► IDLE(gen+1)
+//! ```
+//!
+//! The generation is part of the word, so an answer to a call that was given up finds another
+//! generation and is dropped; nobody ever gets somebody else's answer. A caller that gives up
+//! while the answer is being written marks the slot abandoned, and the writer frees it.
+//!
+//! Death of the callee: an answer half written becomes WAITING again by recovery, and the node,
+//! which finds the call in hand or queued, answers in place of the dead. Death of the caller: its
+//! window is taken down, late answers find it gone.
+
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+
+use crate::id::Participant;
+use crate::mailbox::ReplyAddress;
+use crate::shm::layout::{INLINE_MAX, Shape, SlotHead};
+use crate::shm::segment::{Segment, attached};
+use crate::shm::slots;
+use crate::shm::spin::spin;
+use crate::shm::window::{Kind, MakeError, Meta, Window};
+use crate::shm::words::{Mapped, Memory};
+use crate::sys::futex;
+use crate::time::Deadline;
+use crate::waker;
+
+/// Calls that one process can have under way at once.
+pub(crate) const CALLS_MAX: u32 = 256;
+/// The largest reply, encoded.
+pub(crate) const REPLY_MAX: u64 = 64 << 20;
+/// Bytes of each size class of large replies.
+const REPLY_BYTES: u64 = 32 << 20;
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ReplyKind {
+    /// What the handler returned.
+    Value = 1,
+    /// The error that the handler returned.
+    Error = 2,
+    /// The exit report of the callee, which died with the call in hand or for good.
+    Exit = 3,
+    /// There is no such actor any more.
+    NoProc = 4,
+    /// The actor stopped without handling the call.
+    Closed = 5,
+    /// The call could not be handled: a text.
+    Failed = 6,
+}
+
+impl ReplyKind {
+    fn of(bits: u64) -> ReplyKind {
+        match bits {
+            1 => ReplyKind::Value,
+            2 => ReplyKind::Error,
+            3 => ReplyKind::Exit,
+            4 => ReplyKind::NoProc,
+            5 => ReplyKind::Closed,
+            _ => ReplyKind::Failed,
+        }
+    }
+}
+
+/// The word of a reply slot:
+/// `state:3 | participant:14 | sleeps:1 | async:1 | abandoned:1 | kind:4 | 0:8 | generation:32`.
+///
+/// State and participant lie where they lie in the word of a message slot, and the states that
+/// hold a payload or a writer have the same numbers there, so that recovery of extents and the
+/// dismantling of windows serve both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ReplyWord(u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle = slots::State::Free as isize,
+    Writing = slots::State::Writing as isize,
+    Replied = slots::State::Ready as isize,
+    Waiting = slots::State::Tombstone as isize,
+    Gone = slots::State::Sealed as isize,
+}
+
+impl ReplyWord {
+    const SLEEPS: u64 = 1 << 17;
+    const ASYNC: u64 = 1 << 18;
+    const ABANDONED: u64 = 1 << 19;
+    const KIND_SHIFT: u32 = 20;
+    const GENERATION_SHIFT: u32 = 32;
+    /// What a transition of the state keeps: who waits, and how.
+    const KEPT: u64 = Self::SLEEPS | Self::ASYNC | Self::ABANDONED;
+
+    const fn new(state: State, participant: Participant, generation: u32) -> ReplyWord {
+        ReplyWord(state as u64 | (participant.0 as u64) << 3 | (generation as u64) << Self::GENERATION_SHIFT)
+    }
+
+    const fn state(self) -> State {
+        match self.0 & 0b111 {
+            0 => State::Idle,
+            1 => State::Writing,
+            2 => State::Replied,
+            5 => State::Waiting,
+            _ => State::Gone,
+        }
+    }
+
+    const fn participant(self) -> Participant {
+        Participant((self.0 >> 3) as u16 & ((1 << Participant::BITS) - 1))
+    }
+
+    const fn generation(self) -> u32 {
+        (self.0 >> Self::GENERATION_SHIFT) as u32
+    }
+
+    const fn has(self, flag: u64) -> bool {
+        self.0 & flag != 0
+    }
+
+    fn kind(self) -> ReplyKind {
+        ReplyKind::of(self.0 >> Self::KIND_SHIFT & 0b1111)
+    }
+
+    /// The same call in another state.
+    const fn to(self, state: State, participant: Participant) -> ReplyWord {
+        ReplyWord(ReplyWord::new(state, participant, self.generation()).0 | self.0 & Self::KEPT)
+    }
+
+    const fn next_idle(self) -> ReplyWord {
+        ReplyWord::new(State::Idle, Participant::NOBODY, self.generation().wrapping_add(1))
+    }
+}
+
+/// This process's reply slots.
+struct ReplyBox {
+    window: Window,
+    free: Mutex<Free>,
+    freed: Condvar,
+}
+
+/// Slots that no call of this process uses.
+struct Free {
+    idle: Vec<u16>,
+    /// Given up while an answer was being written; idle once the writer is done.
+    abandoned: Vec<u16>,
+}
+
+static REPLIES: OnceLock<ReplyBox> = OnceLock::new();
+
+/// Why no reply slot could be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Too many calls are under way until the deadline.
+    #[error("{CALLS_MAX} calls of this process are under way")]
+    Full,
+    #[error(transparent)]
+    Make(#[from] MakeError),
+}
+
+/// A call of this process that waits for its answer. Dropped, the call is given up.
+pub(crate) struct ReplySlot {
+    replies: &'static ReplyBox,
+    index: u16,
+    generation: u32,
+    is_done: bool,
+}
+
+impl ReplyBox {
+    fn get(segment: &'static Segment) -> Result<&'static ReplyBox, MakeError> {
+        if let Some(replies) = REPLIES.get() {
+            return Ok(replies);
+        }
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(replies) = REPLIES.get() {
+            return Ok(replies);
+        }
+        let shape = Shape { capacity: CALLS_MAX, hands: 0, message_max: REPLY_MAX, bytes: REPLY_BYTES };
+        let window = Window::make(segment, Kind::Replies, shape)?;
+        for index in 0..CALLS_MAX {
+            window.slot(index).word.store(ReplyWord::new(State::Idle, Participant::NOBODY, 1).0, Release);
+        }
+        let free = Free { idle: (0..CALLS_MAX as u16).rev().collect(), abandoned: Vec::new() };
+        Ok(REPLIES.get_or_init(|| ReplyBox { window, free: Mutex::new(free), freed: Condvar::new() }))
+    }
+
+    fn slot(&self, index: u16) -> &'static SlotHead {
+        self.window.slot(u32::from(index))
+    }
+
+    fn take(&self, deadline: Deadline) -> Option<u16> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(index) = free.idle.pop().or_else(|| self.reclaim(&mut free)) {
+                return Some(index);
+            }
+            let left = deadline.remaining().unwrap_or(std::time::Duration::from_secs(3600));
+            if left.is_zero() {
+                return None;
+            }
+            free = self.freed.wait_timeout(free, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// An abandoned slot whose writer has finished.
+    fn reclaim(&self, free: &mut Free) -> Option<u16> {
+        let is_idle = |&index: &u16| ReplyWord(self.slot(index).word.load(Acquire)).state() == State::Idle;
+        let found = free.abandoned.iter().position(is_idle)?;
+        Some(free.abandoned.swap_remove(found))
+    }
+
+    fn give_back(&self, index: u16, is_idle: bool) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_idle {
+            free.idle.push(index)
+        } else {
+            free.abandoned.push(index)
+        }
+        drop(free);
+        self.freed.notify_one();
+    }
+}
+
+impl ReplySlot {
+    /// Opens a slot for one call.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub(crate) fn open(segment: &'static Segment, deadline: Deadline) -> Result<ReplySlot, OpenError> {
+        let replies = ReplyBox::get(segment)?;
+        let index = replies.take(deadline).ok_or(OpenError::Full)?;
+        let word = &replies.slot(index).word;
+        let generation = ReplyWord(word.load(Acquire)).generation();
+        word.store(ReplyWord::new(State::Waiting, Participant::NOBODY, generation).0, Release);
+        Ok(ReplySlot { replies, index, generation, is_done: false })
+    }
+
+    /// What the callee needs to answer.
+    pub(crate) fn address(&self) -> ReplyAddress {
+        ReplyAddress { window: self.replies.window.id, slot: self.index, generation: self.generation }
+    }
+
+    /// Waits for the answer; its payload replaces what is in `buffer`. `None`: not before
+    /// `deadline`; it can be waited for again.
+    pub(crate) fn wait(&mut self, deadline: Deadline, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
+        let slot = self.replies.slot(self.index);
+        let replied = || {
+            let seen = ReplyWord(slot.word.load(Acquire)); // PAIR: replied
+            (seen.state() == State::Replied).then_some(())
+        };
+        if replied().is_none() && spin(self.replies.window.segment, deadline, replied).is_none() {
+            self.sleep(deadline);
+        }
+        self.take_answer(buffer)
+    }
+
+    /// Sleeps until the answer is there or the deadline has passed.
+    #[cold]
+    fn sleep(&self, deadline: Deadline) {
+        let slot = self.replies.slot(self.index);
+        loop {
+            let seen = ReplyWord(slot.word.load(Acquire));
+            if seen.state() == State::Replied || deadline.has_passed() {
+                return;
+            }
+            let sleeping = seen.0 | ReplyWord::SLEEPS;
+            if seen.0 == sleeping || slot.word.compare_exchange(seen.0, sleeping, AcqRel, Acquire).is_ok() {
+                // A change of state after this changes the word that the kernel compares.
+                Mapped::sleep(low_half(slot), sleeping as u32, deadline);
+            }
+        }
+    }
+
+    /// [`ReplySlot::wait`] for async callers: the waker is woken at the answer or the deadline.
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        deadline: Deadline,
+        buffer: &mut Vec<u8>,
+    ) -> Poll<Option<ReplyKind>> {
+        if let Some(kind) = self.take_answer(buffer) {
+            return Poll::Ready(Some(kind));
+        }
+        if deadline.has_passed() {
+            return Poll::Ready(None);
+        }
+        let slot = self.replies.slot(self.index);
+        let seen = slot.word.fetch_or(ReplyWord::ASYNC, AcqRel) | ReplyWord::ASYNC;
+        waker::register(self.replies.window.segment, low_half(slot), seen as u32, deadline, context.waker());
+        // The answer may have come before the flag; then nobody rings.
+        match self.take_answer(buffer) {
+            Some(kind) => Poll::Ready(Some(kind)),
+            None => Poll::Pending,
+        }
+    }
+
+    fn take_answer(&mut self, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
+        let slot = self.replies.slot(self.index);
+        let seen = ReplyWord(slot.word.load(Acquire)); // PAIR: replied
+        if seen.state() != State::Replied {
+            return None;
+        }
+        let meta = Meta::load(slot);
+        if let Some(number) = meta.extent {
+            self.replies.window.take_over_extent(number);
+        }
+        buffer.clear();
+        let is_whole = self.replies.window.read_payload(slot, meta, 0, buffer);
+        slot.word.store(seen.next_idle().0, Release);
+        if let Some(number) = meta.extent {
+            self.replies.window.free_extent(number);
+        }
+        self.is_done = true;
+        self.replies.give_back(self.index, true);
+        Some(if is_whole { seen.kind() } else { ReplyKind::Failed })
+    }
+}
+
+impl Drop for ReplySlot {
+    /// Gives the call up: a late answer is dropped.
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let word = &self.replies.slot(self.index).word;
+        loop {
+            let seen = ReplyWord(word.load(Acquire));
+            let then = match seen.state() {
+                State::Replied => {
+                    self.take_answer(&mut Vec::new());
+                    return;
+                }
+                State::Writing => ReplyWord(seen.0 | ReplyWord::ABANDONED),
+                _ => seen.next_idle(),
+            };
+            if word.compare_exchange(seen.0, then.0, AcqRel, Acquire).is_ok() {
+                self.replies.give_back(self.index, then.state() == State::Idle);
+                return;
+            }
+        }
+    }
+}
+
+/// The half of a reply word that the kernel compares: everything but the generation.
+fn low_half(slot: &'static SlotHead) -> &'static AtomicU32 {
+    crate::shm::words::low_half(&slot.word)
+}
+
+/// Answers a call. False: the caller has given it up, or is gone.
+pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
+    let window = attached().and_then(|segment| Window::attach(segment, address.window, Kind::Replies));
+    let Some(window) = window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity) else {
+        return false;
+    };
+    let slot = window.slot(u32::from(address.slot));
+    let is_waiting = |seen: ReplyWord| seen.state() == State::Waiting && seen.generation() == address.generation;
+    if !is_waiting(ReplyWord(slot.word.load(Acquire))) {
+        return false;
+    }
+    let (kind, extent) = if payload.len() as u64 <= INLINE_MAX {
+        (kind, None)
+    } else {
+        match window.fill_extent([payload, &[]]) {
+            Ok(Some(number)) if payload.len() as u64 <= REPLY_MAX => (kind, Some(number)),
+            _ => return answer(address, ReplyKind::Failed, b"there is no room for the reply"),
+        }
+    };
+    let me = window.segment.me();
+    let mut seen = ReplyWord(slot.word.load(Acquire));
+    loop {
+        if !is_waiting(seen) {
+            if let Some(number) = extent {
+                window.free_extent(number);
+            }
+            return false;
+        }
+        match slot.word.compare_exchange(seen.0, seen.to(State::Writing, me).0, AcqRel, Acquire) {
+            Ok(_) => break,
+            Err(now) => seen = ReplyWord(now),
+        }
+    }
+    if extent.is_none() {
+        window.write_inline(slot, [payload, &[]]);
+    }
+    Meta { length: payload.len() as u32, extent }.store(slot);
+    finish(&window, slot, kind)
+}
+
+/// Turns a written answer into a reply and wakes the caller. False: it was given up meanwhile.
+fn finish(window: &Window, slot: &'static SlotHead, kind: ReplyKind) -> bool {
+    let mut seen = ReplyWord(slot.word.load(Relaxed));
+    loop {
+        let then = if seen.has(ReplyWord::ABANDONED) {
+            seen.next_idle()
+        } else {
+            // The flags are dropped: whoever they stand for is woken below.
+            let replied = ReplyWord::new(State::Replied, Participant::NOBODY, seen.generation());
+            ReplyWord(replied.0 | (kind as u64) << ReplyWord::KIND_SHIFT | seen.0 & ReplyWord::KEPT)
+        };
+        match slot.word.compare_exchange(seen.0, then.0, AcqRel, Acquire) {
+            Ok(_) => break, // PAIR: replied
+            Err(now) => seen = ReplyWord(now),
+        }
+    }
+    if seen.has(ReplyWord::ABANDONED) {
+        if let Some(number) = Meta::load(slot).extent {
+            window.free_extent(number);
+        }
+        return false;
+    }
+    wake(window, slot, seen);
+    true
+}
+
+fn wake(window: &Window, slot: &'static SlotHead, seen: ReplyWord) {
+    if seen.has(ReplyWord::SLEEPS) {
+        futex::wake(low_half(slot), u32::MAX);
+    }
+    if seen.has(ReplyWord::ASYNC) {
+        window.segment.ring_doorbell(window.maker());
+    }
+}
+
+/// Repairs a reply window after the proven death of somebody who answered there: half answers
+/// never were, and whoever it may have failed to wake looks again. Called by the node only.
+pub(crate) fn recover(window: &Window, dead: Participant) {
+    for index in 0..window.layout.shape.capacity {
+        let slot = window.slot(index);
+        let mut seen = ReplyWord(slot.word.load(Acquire));
+        while seen.state() == State::Writing && seen.participant() == dead {
+            let then = if seen.has(ReplyWord::ABANDONED) {
+                seen.next_idle()
+            } else {
+                seen.to(State::Waiting, Participant::NOBODY)
+            };
+            match slot.word.compare_exchange(seen.0, then.0, AcqRel, Acquire) {
+                Ok(_) => break,
+                Err(now) => seen = ReplyWord(now),
+            }
+        }
+        if seen.state() == State::Replied {
+            wake(window, slot, seen);
+        }
+    }
+    window.recover_extents(dead);
+}
+
+/// Whether this call has been answered, as far as anybody can know. For the node.
+pub(crate) fn is_answered(address: ReplyAddress) -> bool {
+    let window = attached().and_then(|segment| Window::attach(segment, address.window, Kind::Replies));
+    window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity).is_none_or(|window| {
+        let seen = ReplyWord(window.slot(u32::from(address.slot)).word.load(Acquire));
+        seen.generation() != address.generation || !matches!(seen.state(), State::Waiting | State::Writing)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::shm::segment::segment;
+
+    fn open() -> ReplySlot {
+        ReplySlot::open(segment().unwrap(), Deadline::after(Duration::from_secs(5))).unwrap()
+    }
+
+    #[test]
+    fn smoke() {
+        let (mut slot, mut buffer) = (open(), Vec::new());
+        assert_eq!(slot.wait(Deadline::after(Duration::ZERO), &mut buffer), None);
+        assert!(!is_answered(slot.address()));
+        assert!(answer(slot.address(), ReplyKind::Value, b"42"));
+        assert!(is_answered(slot.address()));
+        assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Value));
+        assert_eq!(buffer, b"42");
+    }
+
+    #[test]
+    fn a_late_answer_is_dropped() {
+        let slot = open();
+        let address = slot.address();
+        drop(slot);
+        assert!(!answer(address, ReplyKind::Value, b"late"));
+        assert!(!answer(address, ReplyKind::Value, &[0; 5000]), "and its extent is free again");
+    }
+
+    #[test]
+    fn only_the_first_answer_counts() {
+        let (mut slot, mut buffer) = (open(), Vec::new());
+        assert!(answer(slot.address(), ReplyKind::Error, b"first"));
+        assert!(!answer(slot.address(), ReplyKind::Value, b"second"));
+        assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Error));
+        assert_eq!(buffer, b"first");
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_and_large_answers_arrive() {
+        let (mut slot, mut buffer) = (open(), Vec::new());
+        let address = slot.address();
+        let payload: Vec<u8> = (0..3_000_000).map(|i| i as u8).collect();
+        let sent = payload.clone();
+        let answerer = std::thread::spawn(move || {
+            // Longer than anybody spins.
+            let until = std::time::Instant::now() + Duration::from_millis(5);
+            while std::time::Instant::now() < until {
+                std::thread::yield_now();
+            }
+            assert!(answer(address, ReplyKind::Value, &sent));
+        });
+        assert_eq!(slot.wait(Deadline::after(Duration::from_secs(10)), &mut buffer), Some(ReplyKind::Value));
+        assert_eq!(buffer, payload);
+        answerer.join().unwrap();
+    }
+
+    #[test]
+    fn a_half_written_answer_of_the_dead_never_was() {
+        let (mut slot, mut buffer) = (open(), Vec::new());
+        let dead = Participant(77);
+        let window = slot.replies.window;
+        let word = &slot.replies.slot(slot.index).word;
+        let waiting = ReplyWord(word.load(Acquire));
+        word.store(waiting.to(State::Writing, dead).0, Release);
+        assert!(!answer(slot.address(), ReplyKind::Value, b"not now"));
+        recover(&window, dead);
+        recover(&window, dead);
+        assert!(answer(slot.address(), ReplyKind::Exit, b"report"));
+        assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Exit));
+    }
+
+    #[test]
+    fn slots_are_not_used_up_by_calls_that_time_out() {
+        for _ in 0..10 * CALLS_MAX {
+            let mut slot = open();
+            assert_eq!(slot.wait(Deadline::after(Duration::ZERO), &mut Vec::new()), None);
+        }
+    }
+}
