@@ -12,6 +12,7 @@ use rustix::thread::futex::{self, Flags};
 use rustix::time::Timespec;
 
 /// Why a [`wait`] came back.
+#[allow(clippy::enum_variant_names)] // `Woken::Woken` is what it is called where it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
     /// Somebody woke us, or nobody did: spurious returns and signals are among these.

@@ -32,6 +32,24 @@ pub(crate) fn map_whole(memory: BorrowedFd<'_>, length: usize) -> Result<NonNull
     Ok(start)
 }
 
+/// `int madvise(void *addr, size_t length, MADV_DOFORK)` - lets children that are forked from now
+/// on have the mapping, at the same address. Man page: madvise(2).
+///
+/// # Safety
+/// The range must be a mapping made by [`map_whole`].
+pub(crate) unsafe fn keep_on_fork(start: NonNull<u8>, length: usize) -> Result<()> {
+    advise(start, length, Advice::LinuxDoFork)
+}
+
+/// `int madvise(void *addr, size_t length, MADV_DONTFORK)` - undoes [`keep_on_fork`].
+/// Man page: madvise(2).
+///
+/// # Safety
+/// The range must be a mapping made by [`map_whole`].
+pub(crate) unsafe fn drop_on_fork(start: NonNull<u8>, length: usize) -> Result<()> {
+    advise(start, length, Advice::LinuxDontFork)
+}
+
 /// `int fallocate(int fd, 0, off_t offset, off_t len)` - gives the range its pages, zeroed where
 /// they are new, or fails and says so. Man page: fallocate(2).
 ///
@@ -72,8 +90,8 @@ fn map(memory: BorrowedFd<'_>, length: usize) -> Result<NonNull<u8>> {
 /// `int madvise(void *addr, size_t length, int advice)` - says how a mapping is to be treated.
 /// Man page: madvise(2).
 fn advise(start: NonNull<u8>, length: usize, advice: Advice) -> Result<()> {
-    // SAFETY: The range was mapped by the caller, `map_whole`, a moment ago, and the two advices
-    // given there (no fork, no dump) leave its contents alone.
+    // SAFETY: The range is a whole mapping of ours, in `map_whole` because it was just made and
+    // in the other two by their contract; advices on forks and dumps leave its contents alone.
     unsafe { mm::madvise(start.as_ptr().cast(), length, advice) }
 }
 

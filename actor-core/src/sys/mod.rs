@@ -10,10 +10,25 @@ compile_error!(
     "actor-core needs Linux 5.11 or newer on x86-64 or aarch64: its actors live on pidfds, memfds and clone3"
 );
 
+pub(crate) mod clone;
 pub(crate) mod cpu;
+pub(crate) mod descriptor;
+pub(crate) mod environment;
+pub(crate) mod epoll;
+pub(crate) mod eventfd;
+pub(crate) mod exec;
 pub(crate) mod futex;
+pub(crate) mod image;
 pub(crate) mod map;
 pub(crate) mod memfd;
+pub(crate) mod name;
+pub(crate) mod overflow;
+pub(crate) mod pidfd;
+pub(crate) mod pipe;
+pub(crate) mod process;
+pub(crate) mod signal;
 
 /// The error number of a system call; converts into [`std::io::Error`] by `?`.
-pub(crate) use rustix::io::Result;
+pub(crate) use rustix::io::{Errno, Result};
+/// What identifies and signals a process.
+pub(crate) use rustix::process::{Pid, Signal};

@@ -1,0 +1,187 @@
+//! Starting this very program again, as another process.
+//!
+//! The program is named by `/proc/self/exe`, which stays the same file when its path has been
+//! replaced by an upgrade. `posix_spawn` shares the memory until the exec, so the cost does not
+//! grow with the size of the process.
+
+#![allow(unsafe_code)]
+
+use std::env;
+use std::ffi::{CString, OsStr};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ptr;
+
+use rustix::io::{Errno, Result};
+use rustix::process::Pid;
+
+use super::name::TITLE_BYTES;
+use super::pidfd;
+
+/// A process that was started: its number, and the descriptor that means it for good.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// Starts this program anew, with `variable` added to the environment, the descriptors of `keep`
+/// open under their numbers, stdin at `/dev/null`, stdout and stderr as ours, no signal blocked.
+///
+/// Must be called by the thread whose end is to be the child's parent's end. Only this thread may
+/// reap, or the descriptor could mean another process.
+///
+/// # Errors
+/// `ENOENT` where /proc is not mounted, `EAGAIN` at the limit of processes, `ENOMEM`, `EMFILE`.
+pub(crate) fn start(variable: (&str, &str), keep: &[BorrowedFd<'_>]) -> Result<Started> {
+    let room = format!("{:TITLE_BYTES$}", "");
+    let arguments = [
+        c"actor-core".to_owned(),
+        CString::new(room).map_err(|_| Errno::INVAL)?,
+    ];
+    let pid = spawn(&arguments, &environment_with(variable), keep)?;
+    Ok(Started {
+        pid,
+        pidfd: pidfd::open(pid)?,
+    })
+}
+
+/// Our environment with one variable set, as `NAME=value` strings.
+fn environment_with(variable: (&str, &str)) -> Vec<CString> {
+    let (name, value) = variable;
+    env::vars_os()
+        .filter(|(own, _)| own != OsStr::new(name))
+        .chain([(name.into(), value.into())])
+        .filter_map(|(name, value)| {
+            let mut line = name.into_vec();
+            line.push(b'=');
+            line.extend_from_slice(value.as_bytes());
+            CString::new(line).ok()
+        })
+        .collect()
+}
+
+/// `int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
+/// const posix_spawnattr_t *attrp, char *const argv[], char *const envp[])` - starts a program.
+/// Man page: posix_spawn(3).
+fn spawn(arguments: &[CString], environment: &[CString], keep: &[BorrowedFd<'_>]) -> Result<Pid> {
+    let actions = FileActions::new(keep)?;
+    let attributes = Attributes::new()?;
+    let (arguments, environment) = (pointers(arguments), pointers(environment));
+    let mut pid = 0;
+    // SAFETY: Path and lists end with zero as the call wants; strings, actions and attributes live
+    // until it returns, which is after the exec.
+    check(unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            c"/proc/self/exe".as_ptr(),
+            &raw const actions.0,
+            &raw const attributes.0,
+            arguments.as_ptr(),
+            environment.as_ptr(),
+        )
+    })?;
+    Pid::from_raw(pid).ok_or(Errno::SRCH)
+}
+
+fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
+    let strings = strings.iter().map(|string| string.as_ptr().cast_mut());
+    strings.chain([ptr::null_mut()]).collect()
+}
+
+/// What the child does with its descriptors before the exec.
+struct FileActions(libc::posix_spawn_file_actions_t);
+
+impl FileActions {
+    fn new(keep: &[BorrowedFd<'_>]) -> Result<FileActions> {
+        let mut actions = MaybeUninit::uninit();
+        // SAFETY: The call initialises what it is given, or fails.
+        let mut actions = FileActions(unsafe {
+            check(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
+            actions.assume_init()
+        });
+        actions.open_null()?;
+        for descriptor in keep {
+            actions.inherit(descriptor.as_raw_fd())?;
+        }
+        Ok(actions)
+    }
+
+    fn open_null(&mut self) -> Result<()> {
+        let path = c"/dev/null".as_ptr();
+        // SAFETY: The actions are initialised; the C library copies the path.
+        check(unsafe {
+            libc::posix_spawn_file_actions_addopen(&raw mut self.0, 0, path, libc::O_RDONLY, 0)
+        })
+    }
+
+    /// A copy onto itself takes close-on-exec away, in the child only.
+    fn inherit(&mut self, descriptor: RawFd) -> Result<()> {
+        // SAFETY: The actions are initialised.
+        check(unsafe {
+            libc::posix_spawn_file_actions_adddup2(&raw mut self.0, descriptor, descriptor)
+        })
+    }
+}
+
+impl Drop for FileActions {
+    fn drop(&mut self) {
+        // SAFETY: Initialised in `new`, and destroyed once.
+        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
+    }
+}
+
+/// How the child starts: with no signal blocked.
+struct Attributes(libc::posix_spawnattr_t);
+
+impl Attributes {
+    fn new() -> Result<Attributes> {
+        let mut attributes = MaybeUninit::uninit();
+        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: The first call initialises the attributes, `sigemptyset` the set; the others
+        // change attributes that are initialised.
+        unsafe {
+            check(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
+            let mut attributes = Attributes(attributes.assume_init());
+            libc::sigemptyset(none.as_mut_ptr());
+            check(libc::posix_spawnattr_setsigmask(
+                &raw mut attributes.0,
+                none.as_ptr(),
+            ))?;
+            let flags = libc::POSIX_SPAWN_SETSIGMASK as libc::c_short;
+            check(libc::posix_spawnattr_setflags(&raw mut attributes.0, flags))?;
+            Ok(attributes)
+        }
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: Initialised in `new`, and destroyed once.
+        unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
+    }
+}
+
+/// These calls return their error instead of setting it.
+fn check(result: i32) -> Result<()> {
+    match result {
+        0 => Ok(()),
+        error => Err(Errno::from_raw_os_error(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let environment = environment_with(("ACTOR_CORE_EXEC_TEST", "a=b"));
+        assert_eq!(
+            environment.last().unwrap().as_c_str(),
+            c"ACTOR_CORE_EXEC_TEST=a=b"
+        );
+        assert_eq!(environment.len(), env::vars_os().count() + 1);
+    }
+}

@@ -1,0 +1,147 @@
+//! Signals of the whole process: a clean start, the parent's death, one handler.
+
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use rustix::io::{Errno, Result};
+use rustix::process::Signal;
+
+use super::pidfd::last_error;
+
+/// Brings every disposition and the mask of this thread to what a fresh program has, except that
+/// SIGPIPE is ignored, so that writing to a closed pipe is an error value.
+///
+/// # Errors
+/// None that a kernel is known to give.
+pub(crate) fn reset() -> Result<()> {
+    for number in 1..=libc::SIGRTMAX() {
+        let disposition = match number {
+            libc::SIGPIPE => libc::SIG_IGN,
+            _ => libc::SIG_DFL,
+        };
+        // SAFETY: Both dispositions run no code of this process.
+        match unsafe { set_action(number, disposition, 0) } {
+            // SIGKILL, SIGSTOP and the two that the C library keeps for itself cannot be set.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    unblock_all()
+}
+
+/// `int prctl(PR_SET_PDEATHSIG, int sig)` - asks for `signal` when the thread that made this
+/// process ends. Who may have ended already must be checked afterwards, by comparing parents.
+/// Man page: PR_SET_PDEATHSIG(2const).
+pub(crate) fn set_parent_death(signal: Signal) -> Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(signal))
+}
+
+/// Calls `handler` whenever `signal` arrives. Interrupted system calls go on.
+///
+/// # Safety
+/// `handler` may do only what a signal handler may: system calls and atomics, no allocation, no
+/// locks, no panic.
+pub(crate) unsafe fn handle(signal: Signal, handler: extern "C" fn(i32)) -> Result<()> {
+    let address = handler as *const () as libc::sighandler_t;
+    // SAFETY: A function of the form that a handler without SA_SIGINFO has; what it does is the
+    // caller's promise.
+    unsafe { set_action(signal.as_raw(), address, libc::SA_RESTART) }
+}
+
+/// `int sigaction(int signum, const struct sigaction *act, NULL)` - sets what a signal does.
+/// Man page: sigaction(2).
+///
+/// # Safety
+/// `disposition` must be a constant or a function that keeps the rules of handlers and has the
+/// form that `flags` say.
+pub(super) unsafe fn set_action(
+    number: i32,
+    disposition: libc::sighandler_t,
+    flags: i32,
+) -> Result<()> {
+    // SAFETY: All fields are numbers, for which zero is a value, or an optional function.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = disposition;
+    action.sa_flags = flags;
+    // SAFETY: `action` outlives the call; the disposition is the caller's promise.
+    match unsafe { libc::sigaction(number, &raw const action, ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(last_error()),
+    }
+}
+
+/// `int sigprocmask(SIG_SETMASK, const sigset_t *set, NULL)` - lets every signal through.
+/// Man page: sigprocmask(2).
+fn unblock_all() -> Result<()> {
+    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` writes the whole set, which is then read.
+    let result = unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut())
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(last_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicI32, Ordering};
+
+    static SEEN: AtomicI32 = AtomicI32::new(0);
+
+    extern "C" fn remember(number: i32) {
+        SEEN.store(number, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn smoke() {
+        // SIGWINCH: ignored by default and sent by nobody here, so other tests do not notice.
+        // SAFETY: The handler stores to an atomic.
+        unsafe { handle(Signal::WINCH, remember).unwrap() };
+        // SAFETY: The signal has a handler, set above, that returns.
+        unsafe { libc::raise(libc::SIGWINCH) };
+        assert_eq!(SEEN.load(Ordering::Relaxed), libc::SIGWINCH);
+        // SAFETY: The default of this signal is to be ignored.
+        unsafe { set_action(libc::SIGWINCH, libc::SIG_DFL, 0).unwrap() };
+    }
+
+    #[test]
+    fn a_reset_process_ignores_sigpipe_and_nothing_else() {
+        // SAFETY: The copy makes system calls and leaves; a reset of this process itself would
+        // take the test harness's handlers away.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: The dispositions are constants.
+            unsafe { set_action(libc::SIGTERM, libc::SIG_IGN, 0).ok() };
+            let clean = reset().is_ok();
+            super::super::process::exit_now(match status_line(clean) {
+                Some(()) => 0,
+                None => 1,
+            });
+        }
+        let mut status = 0;
+        // SAFETY: `status` is the place for the answer; the child is ours.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(status, 0);
+    }
+
+    /// Whether, after a reset, SIGPIPE alone is ignored and SIGTERM is at its default.
+    fn status_line(clean: bool) -> Option<()> {
+        let disposition = |number| {
+            // SAFETY: A query; `action` is the place for the answer.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                libc::sigaction(number, ptr::null(), &raw mut action);
+                action.sa_sigaction
+            }
+        };
+        let ignored = (1..=31).filter(|number| disposition(*number) == libc::SIG_IGN);
+        (clean && ignored.eq([libc::SIGPIPE]) && disposition(libc::SIGTERM) == libc::SIG_DFL)
+            .then_some(())
+    }
+}
