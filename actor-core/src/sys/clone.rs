@@ -51,12 +51,7 @@ impl Cloner {
             return Err(Errno::BUSY);
         }
         let (robust_list, robust_list_bytes) = robust_list()?;
-        Ok(Cloner {
-            thread_id: thread_id_address()?,
-            robust_list,
-            robust_list_bytes,
-            not_send: PhantomData,
-        })
+        Ok(Cloner { thread_id: thread_id_address()?, robust_list, robust_list_bytes, not_send: PhantomData })
     }
 
     /// Makes a copy of this process whose parent is our parent, and which starts with default
@@ -70,10 +65,8 @@ impl Cloner {
     /// `EAGAIN` at the limit of processes, `ENOMEM`; `EINVAL`, `ENOSYS` or `EPERM` where the kernel
     /// or a sandbox does not have the call.
     pub(crate) fn sibling(&self, pid: &AtomicU32) -> Result<Side> {
-        let flags = libc::CLONE_PARENT
-            | libc::CLONE_PARENT_SETTID
-            | libc::CLONE_CHILD_SETTID
-            | libc::CLONE_CHILD_CLEARTID;
+        let flags =
+            libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
         // SAFETY: Plain numbers, for which zero is a value.
         let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
         arguments.flags = flags as u64 | CLONE_CLEAR_SIGHAND;
@@ -127,8 +120,7 @@ fn robust_list() -> Result<(*mut c_void, usize)> {
     let mut head = ptr::null_mut::<c_void>();
     let mut bytes = 0_usize;
     // SAFETY: The kernel writes one pointer and one size to the places given.
-    let result =
-        unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut bytes) };
+    let result = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut bytes) };
     match result {
         0 => Ok((head, bytes)),
         _ => Err(last_error()),
@@ -212,13 +204,7 @@ mod tests {
             // SAFETY: The process means to die of it.
             unsafe { libc::raise(libc::SIGKILL) }
         });
-        assert_eq!(
-            end,
-            End::Signaled {
-                signal: 9,
-                core: false
-            }
-        );
+        assert_eq!(end, End::Signaled { signal: 9, core: false });
     }
 
     #[test]
@@ -230,10 +216,7 @@ mod tests {
                 let found = libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock);
                 (found, *cloner.thread_id.cast::<i32>())
             };
-            let mut time = libc::timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
+            let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             // SAFETY: `time` is the place for the answer.
             let readable = unsafe { libc::clock_gettime(clock, &raw mut time) } == 0;
             let is_own = cached == process::id().as_raw_nonzero().get();
@@ -247,9 +230,7 @@ mod tests {
 
     #[test]
     fn the_child_can_trust_its_parent() {
-        let end = end_of_sibling(|_| {
-            signal::set_parent_death(rustix::process::Signal::KILL).map_or(1, |()| 0)
-        });
+        let end = end_of_sibling(|_| signal::set_parent_death(rustix::process::Signal::KILL).map_or(1, |()| 0));
         assert_eq!(end, End::Exited(0));
     }
 

@@ -96,10 +96,7 @@ mod tests {
         drop(writer);
         pipe::write(again.as_fd(), b"x").unwrap();
         let mut buffer = [0; 4];
-        assert_eq!(
-            pipe::read(reader.as_fd(), &mut buffer).unwrap(),
-            Read::Bytes(1)
-        );
+        assert_eq!(pipe::read(reader.as_fd(), &mut buffer).unwrap(), Read::Bytes(1));
     }
 
     #[test]

@@ -28,16 +28,9 @@ pub(crate) fn remove(epoll: BorrowedFd<'_>, source: BorrowedFd<'_>) -> Result<()
 /// `int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents, const struct timespec
 /// *timeout, NULL)` - waits for the first events and puts their tokens into `ready`, which is left
 /// empty by a timeout or a signal. Man page: epoll_wait(2).
-pub(crate) fn wait(
-    epoll: BorrowedFd<'_>,
-    ready: &mut Vec<u64>,
-    timeout: Option<Duration>,
-) -> Result<()> {
+pub(crate) fn wait(epoll: BorrowedFd<'_>, ready: &mut Vec<u64>, timeout: Option<Duration>) -> Result<()> {
     const BATCH: usize = 256;
-    let nothing = Event {
-        flags: EventFlags::empty(),
-        data: EventData::new_u64(0),
-    };
+    let nothing = Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
     let mut events = [nothing; BATCH];
     ready.clear();
     let count = match epoll::wait(epoll, &mut events[..], timeout.and_then(timespec).as_ref()) {
@@ -52,26 +45,16 @@ pub(crate) fn wait(
 /// `int ppoll(struct pollfd *fds, nfds_t nfds, const struct timespec *tmo_p, NULL)` - waits until
 /// one of a few descriptors is readable or hung up and gives its index, `None` after the timeout.
 /// Man page: poll(2).
-pub(crate) fn wait_readable(
-    sources: &[BorrowedFd<'_>],
-    timeout: Option<Duration>,
-) -> Result<Option<usize>> {
+pub(crate) fn wait_readable(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<Option<usize>> {
     let timeout = timeout.and_then(timespec);
-    let mut polled: Vec<PollFd<'_>> = sources
-        .iter()
-        .map(|source| PollFd::from_borrowed_fd(source.as_fd(), PollFlags::IN))
-        .collect();
+    let mut polled: Vec<PollFd<'_>> =
+        sources.iter().map(|source| PollFd::from_borrowed_fd(source.as_fd(), PollFlags::IN)).collect();
     retry_on_intr(|| rustix::event::poll(&mut polled, timeout.as_ref()))?;
-    Ok(polled
-        .iter()
-        .position(|source| !source.revents().is_empty()))
+    Ok(polled.iter().position(|source| !source.revents().is_empty()))
 }
 
 fn timespec(timeout: Duration) -> Option<Timespec> {
-    Some(Timespec {
-        tv_sec: i64::try_from(timeout.as_secs()).ok()?,
-        tv_nsec: timeout.subsec_nanos().into(),
-    })
+    Some(Timespec { tv_sec: i64::try_from(timeout.as_secs()).ok()?, tv_nsec: timeout.subsec_nanos().into() })
 }
 
 #[cfg(test)]
@@ -103,9 +86,6 @@ mod tests {
         let sources = [bells[0].as_fd(), bells[1].as_fd()];
         assert_eq!(wait_readable(&sources, Some(Duration::ZERO)).unwrap(), None);
         eventfd::ring(sources[1]).unwrap();
-        assert_eq!(
-            wait_readable(&sources, Some(Duration::MAX)).unwrap(),
-            Some(1)
-        );
+        assert_eq!(wait_readable(&sources, Some(Duration::MAX)).unwrap(), Some(1));
     }
 }

@@ -36,15 +36,9 @@ pub(crate) struct Started {
 /// `ENOENT` where /proc is not mounted, `EAGAIN` at the limit of processes, `ENOMEM`, `EMFILE`.
 pub(crate) fn start(variable: (&str, &str), keep: &[BorrowedFd<'_>]) -> Result<Started> {
     let room = format!("{:TITLE_BYTES$}", "");
-    let arguments = [
-        c"actor-core".to_owned(),
-        CString::new(room).map_err(|_| Errno::INVAL)?,
-    ];
+    let arguments = [c"actor-core".to_owned(), CString::new(room).map_err(|_| Errno::INVAL)?];
     let pid = spawn(&arguments, &environment_with(variable), keep)?;
-    Ok(Started {
-        pid,
-        pidfd: pidfd::open(pid)?,
-    })
+    Ok(Started { pid, pidfd: pidfd::open(pid)? })
 }
 
 /// Our environment with one variable set, as `NAME=value` strings.
@@ -111,17 +105,13 @@ impl FileActions {
     fn open_null(&mut self) -> Result<()> {
         let path = c"/dev/null".as_ptr();
         // SAFETY: The actions are initialised; the C library copies the path.
-        check(unsafe {
-            libc::posix_spawn_file_actions_addopen(&raw mut self.0, 0, path, libc::O_RDONLY, 0)
-        })
+        check(unsafe { libc::posix_spawn_file_actions_addopen(&raw mut self.0, 0, path, libc::O_RDONLY, 0) })
     }
 
     /// A copy onto itself takes close-on-exec away, in the child only.
     fn inherit(&mut self, descriptor: RawFd) -> Result<()> {
         // SAFETY: The actions are initialised.
-        check(unsafe {
-            libc::posix_spawn_file_actions_adddup2(&raw mut self.0, descriptor, descriptor)
-        })
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, descriptor, descriptor) })
     }
 }
 
@@ -145,10 +135,7 @@ impl Attributes {
             check(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
             let mut attributes = Attributes(attributes.assume_init());
             libc::sigemptyset(none.as_mut_ptr());
-            check(libc::posix_spawnattr_setsigmask(
-                &raw mut attributes.0,
-                none.as_ptr(),
-            ))?;
+            check(libc::posix_spawnattr_setsigmask(&raw mut attributes.0, none.as_ptr()))?;
             let flags = libc::POSIX_SPAWN_SETSIGMASK as libc::c_short;
             check(libc::posix_spawnattr_setflags(&raw mut attributes.0, flags))?;
             Ok(attributes)
@@ -178,10 +165,7 @@ mod tests {
     #[test]
     fn smoke() {
         let environment = environment_with(("ACTOR_CORE_EXEC_TEST", "a=b"));
-        assert_eq!(
-            environment.last().unwrap().as_c_str(),
-            c"ACTOR_CORE_EXEC_TEST=a=b"
-        );
+        assert_eq!(environment.last().unwrap().as_c_str(), c"ACTOR_CORE_EXEC_TEST=a=b");
         assert_eq!(environment.len(), env::vars_os().count() + 1);
     }
 }

@@ -65,11 +65,7 @@ impl Image {
         let own = all.iter().position(|constructor| *constructor == address);
         let later = own.map_or(&[][..], |own| &all[own + 1..]);
         // Zero and all ones are placeholders that the C library skips, too.
-        later
-            .iter()
-            .copied()
-            .filter(|address| self.is_code(*address))
-            .collect()
+        later.iter().copied().filter(|address| self.is_code(*address)).collect()
     }
 
     fn is_code(&self, address: usize) -> bool {
@@ -80,23 +76,18 @@ impl Image {
 /// `int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)` -
 /// visits the loaded objects, of which the executable is the first. Man page: dl_iterate_phdr(3).
 fn walk() -> Image {
-    let mut image = Image {
-        base: 0,
-        executable: Vec::new(),
-        build_id: Vec::new(),
-        constructors: 0..0,
-    };
+    let mut image = Image { base: 0, executable: Vec::new(), build_id: Vec::new(), constructors: 0..0 };
     // SAFETY: The callback gets the pointer to `image`, which outlives the call, and stops after
     // the first object.
     unsafe { libc::dl_iterate_phdr(Some(visit_first), (&raw mut image).cast()) };
     image
 }
 
-unsafe extern "C" fn visit_first(
-    info: *mut libc::dl_phdr_info,
-    _: usize,
-    image: *mut c_void,
-) -> c_int {
+/// Reads one object's headers into the [`Image`] behind `image` and stops the walk.
+///
+/// # Safety
+/// `info` must be what the walk passes, and `image` what [`walk`] gave it.
+unsafe extern "C" fn visit_first(info: *mut libc::dl_phdr_info, _: usize, image: *mut c_void) -> c_int {
     // SAFETY: The C library passes a valid description; `image` is what `walk` passed in.
     let (info, image) = unsafe { (&*info, &mut *image.cast::<Image>()) };
     image.base = info.dlpi_addr as usize;
@@ -107,20 +98,13 @@ unsafe extern "C" fn visit_first(
         start..start + header.p_memsz as usize
     };
     let mut loaded = Vec::new();
-    for header in headers
-        .iter()
-        .filter(|header| header.p_type == libc::PT_LOAD)
-    {
+    for header in headers.iter().filter(|header| header.p_type == libc::PT_LOAD) {
         loaded.push(range(header));
         if header.p_flags & libc::PF_X != 0 {
             image.executable.push(range(header));
         }
     }
-    let is_loaded = |part: &Range<usize>| {
-        loaded
-            .iter()
-            .any(|whole| whole.start <= part.start && part.end <= whole.end)
-    };
+    let is_loaded = |part: &Range<usize>| loaded.iter().any(|whole| whole.start <= part.start && part.end <= whole.end);
     for header in headers {
         let part = range(header);
         match header.p_type {
@@ -136,9 +120,7 @@ unsafe extern "C" fn visit_first(
             libc::PT_DYNAMIC => unsafe {
                 let words = part.len() / size_of::<usize>();
                 let dynamic = slice::from_raw_parts(part.start as *const usize, words);
-                image.constructors = constructors_in(dynamic, image.base)
-                    .filter(is_loaded)
-                    .unwrap_or(0..0);
+                image.constructors = constructors_in(dynamic, image.base).filter(is_loaded).unwrap_or(0..0);
             },
             _ => {}
         }
@@ -185,13 +167,7 @@ fn file_identity() -> Vec<u8> {
     let Ok(file) = std::fs::metadata("/proc/self/exe") else {
         return Vec::new();
     };
-    let words = [
-        file.dev(),
-        file.ino(),
-        file.size(),
-        file.mtime() as u64,
-        file.mtime_nsec() as u64,
-    ];
+    let words = [file.dev(), file.ino(), file.size(), file.mtime() as u64, file.mtime_nsec() as u64];
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
@@ -212,16 +188,8 @@ mod tests {
     fn only_code_of_the_executable_has_an_offset() {
         let image = executable();
         let value = 0_u8;
-        assert_eq!(
-            image.offset_of(&raw const value as usize),
-            None,
-            "the stack"
-        );
-        assert_eq!(
-            image.offset_of(libc::getpid as *const () as usize),
-            None,
-            "a library"
-        );
+        assert_eq!(image.offset_of(&raw const value as usize), None, "the stack");
+        assert_eq!(image.offset_of(libc::getpid as *const () as usize), None, "a library");
         assert_eq!(image.offset_of(0), None);
         assert_eq!(image.address_of(u64::MAX), None);
         assert_eq!(image.address_of(0), None, "the header is no code");

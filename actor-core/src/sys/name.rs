@@ -41,14 +41,10 @@ impl Title {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         // The second field is a name in parentheses that may contain anything.
         let fields = stat.get(stat.rfind(')')? + 2..)?;
-        let mut fields = fields
-            .split_ascii_whitespace()
-            .skip(FIRST_ARGUMENT_FIELD - 3);
+        let mut fields = fields.split_ascii_whitespace().skip(FIRST_ARGUMENT_FIELD - 3);
         let start: usize = fields.next()?.parse().ok()?;
         let end: usize = fields.next()?.parse().ok()?;
-        let length = end
-            .checked_sub(start)
-            .filter(|length| start != 0 && *length > 1)?;
+        let length = end.checked_sub(start).filter(|length| start != 0 && *length > 1)?;
         Some(Title { start, length })
     }
 

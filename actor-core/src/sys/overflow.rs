@@ -37,11 +37,7 @@ static HANDLER_STACK: HandlerStack = HandlerStack(UnsafeCell::new([0; STACK_BYTE
 /// # Errors
 /// None that a kernel is known to give.
 pub(crate) fn report_on_this_thread() -> Result<()> {
-    let stack = libc::stack_t {
-        ss_sp: HANDLER_STACK.0.get().cast(),
-        ss_flags: 0,
-        ss_size: STACK_BYTES,
-    };
+    let stack = libc::stack_t { ss_sp: HANDLER_STACK.0.get().cast(), ss_flags: 0, ss_size: STACK_BYTES };
     // SAFETY: The stack is static and used for nothing else.
     unsafe { use_signal_stack(&stack)? };
     let handler = on_fault as extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void);
@@ -69,13 +65,7 @@ unsafe fn use_signal_stack(stack: &libc::stack_t) -> Result<()> {
 
 extern "C" fn on_fault(number: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: The kernel passes a valid info and context to a handler with SA_SIGINFO.
-    let (code, address, pointer) = unsafe {
-        (
-            (*info).si_code,
-            (*info).si_addr() as usize,
-            stack_pointer(context),
-        )
-    };
+    let (code, address, pointer) = unsafe { ((*info).si_code, (*info).si_addr() as usize, stack_pointer(context)) };
     // A positive code says that the processor faulted, others that somebody sent the signal.
     if code > 0 && address.abs_diff(pointer) < REACH_BYTES {
         let text = b"the main thread has overflowed its stack\n";
@@ -120,19 +110,10 @@ mod tests {
         // SAFETY: The copy makes system calls and computes; it neither allocates nor locks.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            let ready = descriptor::redirect_stderr(writer.as_fd()).is_ok()
-                && report_on_this_thread().is_ok();
+            let ready = descriptor::redirect_stderr(writer.as_fd()).is_ok() && report_on_this_thread().is_ok();
             if ready {
                 // SAFETY: A limit on this process alone; keeps a dying test from dumping core.
-                unsafe {
-                    libc::setrlimit(
-                        libc::RLIMIT_CORE,
-                        &libc::rlimit {
-                            rlim_cur: 0,
-                            rlim_max: 0,
-                        },
-                    )
-                };
+                unsafe { libc::setrlimit(libc::RLIMIT_CORE, &libc::rlimit { rlim_cur: 0, rlim_max: 0 }) };
                 body();
             }
             process::exit_now(1);

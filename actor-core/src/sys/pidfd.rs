@@ -102,15 +102,9 @@ fn waitid(pidfd: BorrowedFd<'_>, options: i32) -> Result<Option<Status>> {
     }
     let end = match info.si_code {
         libc::CLD_EXITED => End::Exited(status),
-        code => End::Signaled {
-            signal: status,
-            core: code == libc::CLD_DUMPED,
-        },
+        code => End::Signaled { signal: status, core: code == libc::CLD_DUMPED },
     };
-    Ok(Some(Status {
-        end,
-        usage: usage_of(&usage),
-    }))
+    Ok(Some(Status { end, usage: usage_of(&usage) }))
 }
 
 fn usage_of(usage: &libc::rusage) -> Usage {
@@ -169,13 +163,7 @@ mod tests {
         assert_eq!(reap(pidfd.as_fd()).unwrap(), None);
         send_signal(pidfd.as_fd(), Signal::KILL).unwrap();
         let end = end_of(&pidfd);
-        assert_eq!(
-            end,
-            End::Signaled {
-                signal: 9,
-                core: false
-            }
-        );
+        assert_eq!(end, End::Signaled { signal: 9, core: false });
         assert_eq!(send_signal(pidfd.as_fd(), Signal::KILL), Err(Errno::SRCH));
     }
 

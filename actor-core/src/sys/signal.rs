@@ -56,11 +56,7 @@ pub(crate) unsafe fn handle(signal: Signal, handler: extern "C" fn(i32)) -> Resu
 /// # Safety
 /// `disposition` must be a constant or a function that keeps the rules of handlers and has the
 /// form that `flags` say.
-pub(super) unsafe fn set_action(
-    number: i32,
-    disposition: libc::sighandler_t,
-    flags: i32,
-) -> Result<()> {
+pub(super) unsafe fn set_action(number: i32, disposition: libc::sighandler_t, flags: i32) -> Result<()> {
     // SAFETY: All fields are numbers, for which zero is a value, or an optional function.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = disposition;
@@ -141,7 +137,6 @@ mod tests {
             }
         };
         let ignored = (1..=31).filter(|number| disposition(*number) == libc::SIG_IGN);
-        (clean && ignored.eq([libc::SIGPIPE]) && disposition(libc::SIGTERM) == libc::SIG_DFL)
-            .then_some(())
+        (clean && ignored.eq([libc::SIGPIPE]) && disposition(libc::SIGTERM) == libc::SIG_DFL).then_some(())
     }
 }
