@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use crate::id::{ActorId, Participant, WindowId};
 use crate::shm::event::Waited;
-use crate::shm::layout::{INLINE_MAX, Shape};
+use crate::shm::layout::Shape;
+pub(crate) use crate::shm::post::PostError;
+use crate::shm::post::Wake;
 use crate::shm::segment::{Segment, attached};
 use crate::shm::slots::{self, Claim, Refused};
 use crate::shm::spin::spin;
@@ -101,21 +103,6 @@ pub(crate) struct MailboxSize {
     pub(crate) bytes: u64,
 }
 
-/// Why a message was not posted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PostError {
-    /// No room before the deadline.
-    Full,
-    /// The actor is stopping.
-    Closed,
-    /// The mailbox is gone, or was never one.
-    Gone,
-    /// The encoded message does not fit.
-    TooLarge { size: usize, max: usize },
-    /// There is no memory for a large message.
-    NoMemory,
-}
-
 /// What the receiver gets next.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -169,87 +156,7 @@ impl Mailbox {
         if payload.len() > max {
             return Err(PostError::TooLarge { size: payload.len(), max });
         }
-        let head = envelope.to_bytes();
-        let extent = if head.len() + payload.len() > INLINE_MAX as usize {
-            Some(self.fill_extent([&head, payload], deadline)?)
-        } else {
-            None
-        };
-        let position = match self.claim(deadline) {
-            Ok(position) => position,
-            Err(error) => {
-                if let Some(number) = extent {
-                    self.window.free_extent(number);
-                }
-                return Err(error);
-            }
-        };
-        let slot = self.window.slot(position.index());
-        if extent.is_none() {
-            self.window.write_inline(slot, [&head, payload]);
-        }
-        Meta { length: (head.len() + payload.len()) as u32, extent }.store(slot);
-        slots::publish(&self.window, position);
-        self.window.items().notify();
-        Ok(())
-    }
-
-    fn claim(&self, deadline: Deadline) -> Result<slots::Position, PostError> {
-        self.wait_for_room(deadline, &self.window.room(), || {
-            match slots::claim_write(&self.window, self.window.segment.me()) {
-                Ok(position) => Some(Ok(position)),
-                Err(Refused::Sealed) => Some(Err(PostError::Closed)),
-                Err(Refused::NotNow) => None,
-            }
-        })
-    }
-
-    fn fill_extent(&self, parts: [&[u8]; 2], deadline: Deadline) -> Result<u32, PostError> {
-        self.wait_for_room(deadline, &self.window.extent_room(), || match self.window.fill_extent(parts) {
-            Ok(number) => number.map(Ok),
-            Err(_) => Some(Err(PostError::NoMemory)),
-        })
-    }
-
-    /// Repeats `attempt` until it gives something, the mailbox takes nothing more, or `deadline`.
-    #[inline]
-    fn wait_for_room<T>(
-        &self,
-        deadline: Deadline,
-        room: &crate::shm::event::Event<'_, Mapped>,
-        mut attempt: impl FnMut() -> Option<Result<T, PostError>>,
-    ) -> Result<T, PostError> {
-        let mut test = || match self.refusal() {
-            Some(error) => Some(Err(error)),
-            None => attempt(),
-        };
-        if let Some(result) = test() {
-            return result;
-        }
-        if deadline.has_passed() {
-            return Err(PostError::Full);
-        }
-        if let Some(result) = spin(self.window.segment, deadline, &mut test) {
-            return result;
-        }
-        match room.wait(deadline, test) {
-            Waited::Ready(result) => result,
-            Waited::Slept(result) => {
-                // There may be room for more than one.
-                room.chain();
-                result
-            }
-            Waited::TimedOut => Err(PostError::Full),
-        }
-    }
-
-    #[inline]
-    fn refusal(&self) -> Option<PostError> {
-        if !self.window.is_live() {
-            return Some(PostError::Gone);
-        }
-        window::has_flags(&self.window.header().state.flags, flags::CLOSING | flags::CLOSED_NOW)
-            .then_some(PostError::Closed)
+        self.window.post([&envelope.to_bytes(), payload], deadline, Wake::Now)
     }
 
     /// Takes the next message as the mailbox's only receiver; its payload replaces what is in
@@ -330,16 +237,7 @@ impl Mailbox {
         // After the release: dead in between, the extent is ours and nothing refers to it.
         if let Some(number) = extent {
             self.window.free_extent(number);
-            self.ask_for_trim();
-        }
-    }
-
-    /// Asks the node to give the memory of large messages back, unless it has been asked.
-    #[cold]
-    fn ask_for_trim(&self) {
-        let asked = &self.window.header().state.trim_asked;
-        if asked.load(Relaxed) == 0 && asked.swap(1, std::sync::atomic::Ordering::AcqRel) == 0 {
-            self.window.segment.ask_attention(self.window.id.index);
+            self.window.ask_for_trim();
         }
     }
 

@@ -8,7 +8,7 @@
 //!         ├──────────────────────────┤ SLOT_BYTES aligned
 //!         │ slots, 128 B each        │ word 8 │ meta 8 │ payload 112
 //!         ├──────────────────────────┤ page aligned            ▲ allocated when the window is made
-//!         │ hands, 128 B each        │ like slots              ▼ allocated on first use
+//!         │ hands, 192 B each        │ slot 128 │ origin 8           ▼ allocated on first use
 //!         ├──────────────────────────┤ page aligned
 //!         │ extents, class by class  │
 //!         └──────────────────────────┘
@@ -25,6 +25,8 @@ use super::words::Mapped;
 
 pub(crate) const PAGE: u64 = 4096;
 pub(crate) const SLOT_BYTES: u64 = 128;
+/// A hand is a slot with a word behind it.
+pub(crate) const HAND_BYTES: u64 = 192;
 /// Payload bytes that fit beside the slot word.
 pub(crate) const INLINE_MAX: u64 = SLOT_BYTES - 16;
 /// The smallest extent; each further class is [`CLASS_FACTOR`] times as large.
@@ -86,7 +88,7 @@ impl Layout {
         let slots = (PAGE + u64::from(extents) * 8).next_multiple_of(SLOT_BYTES);
         let committed = (slots + u64::from(shape.capacity) * SLOT_BYTES).next_multiple_of(PAGE);
         let hands = committed;
-        let mut end = (hands + u64::from(shape.hands) * SLOT_BYTES).next_multiple_of(PAGE);
+        let mut end = (hands + u64::from(shape.hands) * HAND_BYTES).next_multiple_of(PAGE);
         for class in &mut classes {
             class.offset = end;
             end = (end + class.size * u64::from(class.count)).next_multiple_of(PAGE);

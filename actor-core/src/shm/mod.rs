@@ -7,7 +7,9 @@
 
 pub(crate) mod event;
 pub(crate) mod extent;
+pub(crate) mod hands;
 pub(crate) mod layout;
+pub(crate) mod post;
 pub(crate) mod roster;
 pub(crate) mod segment;
 pub(crate) mod slots;

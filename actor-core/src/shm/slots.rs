@@ -129,10 +129,10 @@ impl SlotWord {
         SlotWord::new(State::Free, Participant::NOBODY, 0, lap)
     }
 
-    /// The same message after one more delivery that did not end well.
-    const fn counted(self, state: State) -> SlotWord {
-        let count = if self.count() < Self::COUNT_MAX { self.count() + 1 } else { Self::COUNT_MAX };
-        SlotWord::new(state, Participant::NOBODY, count, self.lap())
+    /// The same message given back, after one more delivery that did not end well or after none.
+    pub(crate) const fn returned(self, is_counted: bool) -> SlotWord {
+        let count = if is_counted && self.count() < Self::COUNT_MAX { self.count() + 1 } else { self.count() };
+        SlotWord::new(State::Returned, Participant::NOBODY, count, self.lap())
     }
 }
 
@@ -167,7 +167,7 @@ impl Position {
 
     /// The later of two places.
     const fn max(self, other: Position) -> Position {
-        if (self.0.wrapping_sub(other.0) as i64) < 0 { other } else { self }
+        if self.is_before(other) { other } else { self }
     }
 
     /// How many laps `word` is ahead of this place; negative: behind.
@@ -180,6 +180,11 @@ impl Position {
     fn load<M: Memory>(hint: &M::Word64, capacity: u32) -> Position {
         let position = Position(hint.load(Relaxed));
         if position.index() < capacity { position } else { Position::new(position.lap(), 0) }
+    }
+
+    /// Whether this place comes before the other.
+    pub(crate) const fn is_before(self, other: Position) -> bool {
+        (self.0.wrapping_sub(other.0) as i64) < 0
     }
 
     /// How many positions lie between an earlier one and this one.
@@ -265,6 +270,13 @@ pub(crate) fn publish<R: Ring>(ring: &R, at: Position) {
     R::Memory::publish(ring.word(at.index()), ready.0); // PAIR: slot-published
 }
 
+/// [`publish`] without a look for sleepers, for all but the last message of a batch.
+#[inline]
+pub(crate) fn publish_quietly<R: Ring>(ring: &R, at: Position) {
+    let ready = SlotWord::new(State::Ready, Participant::NOBODY, 0, at.lap());
+    ring.word(at.index()).store(ready.0, Release); // PAIR: slot-published
+}
+
 /// Gives up a position claimed by [`claim_write`]: consumers pass over it.
 pub(crate) fn abandon<R: Ring>(ring: &R, at: Position) {
     let tombstone = SlotWord::new(State::Tombstone, Participant::NOBODY, 0, at.lap());
@@ -275,11 +287,23 @@ pub(crate) fn abandon<R: Ring>(ring: &R, at: Position) {
 /// returned comes first. Dead at any point: CLAIMED(me) or nothing.
 #[inline]
 pub(crate) fn claim_read<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Refused> {
-    if ring.returns_made().load(Acquire) != ring.returns_seen().load(Relaxed)
+    if may_have_returns(ring)
         && let Some(claim) = take_returned(ring, me)
     {
         return Ok(claim);
     }
+    claim_new(ring, me)
+}
+
+/// Whether something may have been returned since the last look that found nothing.
+#[inline]
+pub(crate) fn may_have_returns<R: Ring>(ring: &R) -> bool {
+    ring.returns_made().load(Acquire) != ring.returns_seen().load(Relaxed)
+}
+
+/// [`claim_read`] without the look for what was returned.
+#[inline]
+pub(crate) fn claim_new<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Refused> {
     let capacity = ring.capacity();
     let mut at = Position::load::<R::Memory>(ring.head(), capacity);
     for _ in 0..steps_max(capacity) {
@@ -345,11 +369,7 @@ fn look<R: Ring>(ring: &R, at: Position) -> Look {
 pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim> {
     loop {
         let made = ring.returns_made().load(Acquire); // PAIR: slot-returned
-        let oldest = (0..ring.capacity())
-            .map(|index| (index, SlotWord(ring.word(index).load(Acquire))))
-            .filter(|(_, seen)| seen.state() == State::Returned)
-            .min_by_key(|&(index, seen)| (seen.lap(), index));
-        let Some((index, seen)) = oldest else {
+        let Some((index, seen)) = oldest_returned(ring) else {
             ring.returns_seen().store(made, Relaxed);
             return None;
         };
@@ -358,6 +378,15 @@ pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim>
             return Some(Claim { position: Position::new(seen.lap(), index), count: seen.count() });
         }
     }
+}
+
+/// The returned message that was sent first.
+pub(crate) fn oldest_returned<R: Ring>(ring: &R) -> Option<(u32, SlotWord)> {
+    let position = |(index, seen): (u32, SlotWord)| Position::new(seen.lap(), index);
+    (0..ring.capacity())
+        .map(|index| (index, SlotWord(ring.word(index).load(Acquire))))
+        .filter(|(_, seen)| seen.state() == State::Returned)
+        .reduce(|oldest, other| if position(other).is_before(position(oldest)) { other } else { oldest })
 }
 
 /// Takes the message at the head as the only consumer. The head stays on it.
@@ -407,11 +436,16 @@ pub(crate) fn pass<R: Ring>(ring: &R, at: Position) {
     ring.head().store(at.next(ring.capacity()).0, Relaxed);
 }
 
-/// Gives a claimed message back to all consumers, delivered once more than before.
-pub(crate) fn give_back<R: Ring>(ring: &R, at: Position) {
+/// Gives a claimed message back to all consumers, delivered once more than before or not.
+pub(crate) fn give_back<R: Ring>(ring: &R, at: Position, is_counted: bool) {
     let word = ring.word(at.index());
-    let returned = SlotWord(word.load(Relaxed)).counted(State::Returned);
+    let returned = SlotWord(word.load(Relaxed)).returned(is_counted);
     word.store(returned.0, Release);
+    note_return(ring);
+}
+
+/// Tells consumers that something was returned.
+pub(crate) fn note_return<R: Ring>(ring: &R) {
     ring.returns_made().fetch_add(1, Release); // PAIR: slot-returned
     R::Memory::fence();
 }
@@ -489,7 +523,7 @@ pub(crate) fn recover<R: Ring>(ring: &R, dead: Participant, mut settle: impl FnM
                 recovered.claimed += 1;
                 let claim = Claim { position: Position::new(seen.lap(), index), count: seen.count() };
                 match settle(claim) {
-                    Settled::Returned => seen.counted(State::Returned),
+                    Settled::Returned => seen.returned(true),
                     Settled::Released => SlotWord::free(seen.lap() + 1),
                 }
             }
@@ -527,19 +561,29 @@ pub(crate) fn len<R: Ring>(ring: &R) -> u64 {
         + returned_len(ring)
 }
 
-/// Positions between the hints, walked to where the tail really is.
+/// Positions between the head hint and the tail.
 fn occupied<R: Ring>(ring: &R) -> u64 {
+    exact_tail(ring).since(Position::load::<R::Memory>(ring.head(), ring.capacity()), ring.capacity())
+}
+
+/// The next position to be written, walked to from the hints.
+pub(crate) fn exact_tail<R: Ring>(ring: &R) -> Position {
     let capacity = ring.capacity();
     let head = Position::load::<R::Memory>(ring.head(), capacity);
     let mut tail = Position::load::<R::Memory>(ring.tail(), capacity).max(head);
-    for _ in 0..capacity {
+    for _ in 0..steps_max(capacity) {
         match look(ring, tail) {
             Look::At(seen) if !matches!(seen.state(), State::Free | State::Sealed) => tail = tail.next(capacity),
             Look::Ahead(next) => tail = next,
             _ => break,
         }
     }
-    tail.since(head, capacity)
+    tail
+}
+
+/// Whether a producer could claim this position now.
+pub(crate) fn is_free<R: Ring>(ring: &R, at: Position) -> bool {
+    matches!(look(ring, at), Look::At(seen) if seen.state() == State::Free)
 }
 
 fn returned_len<R: Ring>(ring: &R) -> u64 {

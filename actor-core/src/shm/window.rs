@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::event::Event;
 use super::extent;
-use super::layout::{Header, INLINE_MAX, Layout, SLOT_BYTES, Shape, SlotHead};
+use super::layout::{HAND_BYTES, Header, INLINE_MAX, Layout, SLOT_BYTES, Shape, SlotHead};
 use super::segment::{Segment, TableEntry, WINDOW_CLASSES};
 use super::slots::{self, Position, Ring, SlotWord, State};
 use super::words::Mapped;
@@ -220,20 +220,28 @@ impl Window {
     /// The slot with this index; an index past the end is a bug of ours.
     #[inline]
     pub(crate) fn slot(&self, index: u32) -> &'static SlotHead {
-        self.slot_at(self.layout.slots, index, self.layout.shape.capacity)
+        assert!(index < self.layout.shape.capacity, "slot {index} of {}", self.layout.shape.capacity);
+        self.slot_at(self.layout.slots + u64::from(index) * SLOT_BYTES)
     }
 
     /// The hand with this index.
     pub(crate) fn hand(&self, index: u32) -> &'static SlotHead {
-        self.slot_at(self.layout.hands, index, self.layout.shape.hands)
+        assert!(index < self.layout.shape.hands, "hand {index} of {}", self.layout.shape.hands);
+        self.slot_at(self.layout.hands + u64::from(index) * HAND_BYTES)
+    }
+
+    /// The position that a hand was filled from.
+    pub(crate) fn origin(&self, index: u32) -> &'static AtomicU64 {
+        let hand = std::ptr::from_ref(self.hand(index)).cast::<u8>();
+        // SAFETY: a hand has one aligned word behind the bytes of a slot; it is never unmapped.
+        unsafe { &*hand.add(SLOT_BYTES as usize).cast::<AtomicU64>() }
     }
 
     #[inline]
-    fn slot_at(&self, start: u64, index: u32, count: u32) -> &'static SlotHead {
-        assert!(index < count, "slot {index} of {count}");
-        let offset = start + u64::from(index) * SLOT_BYTES;
-        // SAFETY: the index was checked against the layout, whose parts lie inside the window; a
-        // slot is aligned to 128 bytes and starts with two atomics; it is never unmapped.
+    fn slot_at(&self, offset: u64) -> &'static SlotHead {
+        // SAFETY: the callers checked the index against the layout, whose parts lie inside the
+        // window; slots and hands are aligned to 64 bytes and start with two atomics; they are
+        // never unmapped.
         unsafe { &*self.base.add(offset as usize).cast::<SlotHead>() }
     }
 
@@ -408,7 +416,7 @@ impl Window {
     /// There is none.
     pub(crate) fn allocate_hands(&self) -> io::Result<()> {
         if !self.hands_allocated() {
-            let length = u64::from(self.layout.shape.hands) * SLOT_BYTES;
+            let length = u64::from(self.layout.shape.hands) * HAND_BYTES;
             self.segment.allocate(self.id.index, self.layout.hands, length)?;
             self.header().consumers.hands_allocated.store(1, Release); // PAIR: hands
         }
@@ -424,6 +432,14 @@ impl Window {
                 self.segment.punch(self.id.index, class.offset + u64::from(index) * class.size, class.size);
                 extent::free_cold(word);
             }
+        }
+    }
+
+    /// Asks the node to give the memory of large messages back soon, unless it has been asked.
+    pub(crate) fn ask_for_trim(&self) {
+        let asked = &self.header().state.trim_asked;
+        if asked.load(Relaxed) == 0 && asked.swap(1, AcqRel) == 0 {
+            self.segment.ask_attention(self.id.index);
         }
     }
 

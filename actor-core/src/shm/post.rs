@@ -1,0 +1,170 @@
+//! Putting a message into a window: the same for queues and mailboxes.
+//!
+//! 1. A payload that does not fit beside a slot word goes into an extent first, so that no slot is
+//!    held during a long copy.
+//! 2. A slot is claimed: from here on consumers wait for this producer, or for its death.
+//! 3. Payload or extent number, and the length, are written.
+//! 4. The slot is published and a sleeping consumer woken.
+//!
+//! Dead after 1: the extent is freed by recovery, nothing refers to it. Dead after 2 or 3: the slot
+//! becomes a tombstone. Dead after 4: the message is there.
+
+use super::event::{Event, Waited};
+use super::layout::INLINE_MAX;
+use super::slots::{self, Position, Refused};
+use super::spin::spin;
+use super::window::{Meta, Window, flags, has_flags};
+use super::words::{Mapped, Memory};
+use crate::time::Deadline;
+
+/// Why a message was not posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostError {
+    /// No room before the deadline.
+    Full,
+    /// Nothing is taken any more.
+    Closed,
+    /// The window is gone, or was never one.
+    Gone,
+    /// The encoded message does not fit.
+    TooLarge { size: usize, max: usize },
+    /// There is no memory for a large message.
+    NoMemory,
+}
+
+/// Whether to look for a sleeping consumer after a message, or only after the last of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    Now,
+    Later,
+}
+
+impl Window {
+    /// Posts the two parts as one message, waiting for room until `deadline`. It is visible when
+    /// this returns `Ok`.
+    ///
+    /// # Errors
+    /// Nothing was posted, see [`PostError`].
+    #[inline]
+    pub(crate) fn post(&self, parts: [&[u8]; 2], deadline: Deadline, wake: Wake) -> Result<(), PostError> {
+        let length = parts[0].len() + parts[1].len();
+        let max = self.layout.shape.message_max as usize;
+        if length > max {
+            return Err(PostError::TooLarge { size: length, max });
+        }
+        let extent = match length as u64 > INLINE_MAX {
+            true => Some(self.post_extent(parts, deadline)?),
+            false => None,
+        };
+        let position = match self.claim_slot(deadline) {
+            Ok(position) => position,
+            Err(error) => {
+                if let Some(number) = extent {
+                    self.free_extent(number);
+                }
+                return Err(error);
+            }
+        };
+        let slot = self.slot(position.index());
+        if extent.is_none() {
+            self.write_inline(slot, parts);
+        }
+        Meta { length: length as u32, extent }.store(slot);
+        match wake {
+            Wake::Now => {
+                slots::publish(self, position);
+                self.items().notify();
+            }
+            Wake::Later => slots::publish_quietly(self, position),
+        }
+        Ok(())
+    }
+
+    /// Wakes a consumer for what was posted with [`Wake::Later`].
+    pub(crate) fn wake_consumer(&self) {
+        Mapped::fence();
+        self.items().notify();
+    }
+
+    #[inline]
+    fn claim_slot(&self, deadline: Deadline) -> Result<Position, PostError> {
+        self.wait_for_room(deadline, &self.room(), || match slots::claim_write(self, self.segment.me()) {
+            Ok(position) => Some(Ok(position)),
+            Err(Refused::Sealed) => Some(Err(PostError::Closed)),
+            Err(Refused::NotNow) => None,
+        })
+    }
+
+    fn post_extent(&self, parts: [&[u8]; 2], deadline: Deadline) -> Result<u32, PostError> {
+        self.wait_for_room(deadline, &self.extent_room(), || match self.fill_extent(parts) {
+            Ok(number) => number.map(Ok),
+            Err(_) => Some(Err(PostError::NoMemory)),
+        })
+    }
+
+    /// Repeats `attempt` until it gives something, nothing is taken any more, or `deadline`.
+    #[inline]
+    fn wait_for_room<T>(
+        &self,
+        deadline: Deadline,
+        room: &Event<'_, Mapped>,
+        mut attempt: impl FnMut() -> Option<Result<T, PostError>>,
+    ) -> Result<T, PostError> {
+        let mut test = || match self.refusal() {
+            Some(error) => Some(Err(error)),
+            None => attempt(),
+        };
+        match test() {
+            Some(result) => result,
+            None => self.wait_slowly(deadline, room, test),
+        }
+    }
+
+    #[cold]
+    fn wait_slowly<T>(
+        &self,
+        deadline: Deadline,
+        room: &Event<'_, Mapped>,
+        mut test: impl FnMut() -> Option<Result<T, PostError>>,
+    ) -> Result<T, PostError> {
+        if deadline.has_passed() {
+            return Err(PostError::Full);
+        }
+        // What was posted without a wake may be what makes room.
+        self.wake_consumer();
+        if let Some(result) = spin(self.segment, deadline, &mut test) {
+            return result;
+        }
+        match room.wait(deadline, test) {
+            Waited::Ready(result) => result,
+            Waited::Slept(result) => {
+                // There may be room for more than one.
+                room.chain();
+                result
+            }
+            Waited::TimedOut => Err(PostError::Full),
+        }
+    }
+
+    #[inline]
+    fn refusal(&self) -> Option<PostError> {
+        if !self.is_live() {
+            return Some(PostError::Gone);
+        }
+        has_flags(&self.header().state.flags, flags::CLOSING | flags::CLOSED_NOW).then_some(PostError::Closed)
+    }
+
+    /// Whether a slot is free for a producer right now.
+    pub(crate) fn has_room(&self) -> bool {
+        let ring = self;
+        let tail = slots::exact_tail(ring);
+        slots::is_free(ring, tail)
+    }
+}
+
+/// The word that an async sender waits for: [`Event::register_async`] of the right event.
+pub(crate) fn register_room(window: &Window, is_large: bool) -> (&'static std::sync::atomic::AtomicU32, u32) {
+    let line = if is_large { &window.header().extent_room } else { &window.header().room };
+    let seen = line.event().register_async(u32::from(window.segment.me().0));
+    (&line.word, seen)
+}
