@@ -14,6 +14,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
@@ -140,18 +141,52 @@ impl Segment {
     /// # Errors
     /// It is not a segment of this protocol, or cannot be mapped, or this process has one.
     pub(crate) fn join(fd: OwnedFd, me: Participant, bell: RawFd) -> io::Result<&'static Segment> {
-        let invalid = |text| Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        Segment::inspect(fd, bell)?.enter(me)
+    }
+
+    /// Maps the segment `fd` without becoming a participant: for the process that makes others.
+    ///
+    /// # Errors
+    /// It is not a segment of this protocol, or cannot be mapped.
+    pub(crate) fn inspect(fd: OwnedFd, bell: RawFd) -> io::Result<Segment> {
         memfd::check(fd.as_fd(), SEGMENT_BYTES)?;
-        let segment = Segment::map(fd, me)?;
+        let segment = Segment::map(fd, Participant::NOBODY)?;
         let prologue = segment.prologue();
         if prologue.magic.load(Acquire) != MAGIC || prologue.protocol.load(Relaxed) != PROTOCOL {
-            return invalid("the inherited segment is of another version");
+            return Err(invalid("the inherited segment is of another version"));
         }
         segment.bell.store(bell, Relaxed);
-        match SEGMENT.set(segment) {
+        Ok(segment)
+    }
+
+    /// Lets the processes that are forked from now on have the mapping, each to [`enter`] it.
+    ///
+    /// # Errors
+    /// There is no memory for the operation.
+    ///
+    /// [`enter`]: Segment::enter
+    pub(crate) fn keep_on_fork(&self) -> io::Result<()> {
+        // SAFETY: `base` is the start of a mapping of this size, made by `map`.
+        Ok(unsafe { map::keep_on_fork(self.start(), SEGMENT_BYTES as usize)? })
+    }
+
+    /// Makes this the segment of the process, which is `me`.
+    ///
+    /// # Errors
+    /// This process has a segment already.
+    pub(crate) fn enter(mut self, me: Participant) -> io::Result<&'static Segment> {
+        // SAFETY: `base` is the start of a mapping of this size, made by `map` here or, before
+        // the fork, in the process that kept it for us.
+        unsafe { map::drop_on_fork(self.start(), SEGMENT_BYTES as usize)? };
+        self.me = me;
+        match SEGMENT.set(self) {
             Ok(()) => Ok(SEGMENT.get().expect("it was set just now")),
-            Err(_) => invalid("this process has a segment already"),
+            Err(_) => Err(invalid("this process has a segment already")),
         }
+    }
+
+    fn start(&self) -> NonNull<u8> {
+        NonNull::new(self.base).expect("a mapping is not at zero")
     }
 
     fn map(fd: OwnedFd, me: Participant) -> io::Result<Segment> {
@@ -309,6 +344,18 @@ impl Segment {
     }
 }
 
+/// Whether `fd` is a segment, of whatever version: sealed, of the right size, and marked.
+pub(crate) fn is_segment(fd: BorrowedFd<'_>) -> bool {
+    let mut magic = [0; 8];
+    memfd::check(fd, SEGMENT_BYTES).is_ok()
+        && rustix::io::pread(fd, &mut magic, 0) == Ok(magic.len())
+        && u64::from_ne_bytes(magic) == MAGIC
+}
+
+fn invalid(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
 /// Offset and size of a window in the segment.
 fn place(index: u16) -> Option<(u64, u64)> {
     let (mut offset, mut rest) = (WINDOWS_AT, u64::from(index));
@@ -331,6 +378,9 @@ mod tests {
         let segment = segment().unwrap();
         assert!(segment.is_node());
         assert_eq!(segment.node_pid(), std::process::id());
+        assert!(is_segment(segment.fd()));
+        let stranger = memfd::create_sealed(c"stranger", SEGMENT_BYTES).unwrap();
+        assert!(!is_segment(stranger.as_fd()), "a memfd of the same size is not marked");
     }
 
     #[test]
