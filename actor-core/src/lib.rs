@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+mod control;
 mod exit;
 mod id;
 mod mailbox;
