@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 mod control;
+mod core;
 mod exit;
 mod id;
 mod mailbox;
@@ -13,6 +14,7 @@ mod time;
 mod waker;
 mod wire;
 
+pub use core::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
 pub use id::{ActorId, Incarnation, ProcessId};
 pub use wire::{DecodeError, EncodeError};

@@ -1,0 +1,23 @@
+//! Supervision as a pure function: `event, now → actions`.
+//!
+//! Nothing in here waits, reads a clock, starts a process or logs. A driver tells a
+//! [`Supervision`] what happened and when, and carries out the [`Action`]s that come back; a
+//! simulator can be the driver just as well, which is how the rules are tested. Only `exit` and
+//! time stand below this module.
+//!
+//! Read `spec.rs` for all that can be said about a child, then the three tables (`decision.rs`:
+//! restart or not, `intensity.rs`: how often, `plan.rs`: who else), then `supervision.rs`, where
+//! they are put together.
+
+mod decision;
+mod intensity;
+mod plan;
+mod spec;
+mod supervision;
+
+pub use intensity::Intensity;
+pub use spec::{AutoShutdown, Backoff, Restart, Shutdown, SpecError, Strategy};
+
+pub(crate) use decision::Decision;
+pub(crate) use spec::{ChildRules, SupervisorRules};
+pub(crate) use supervision::{Action, ChildKey, ChildState, Event, Outcome, Report, Supervision, TimerId};
