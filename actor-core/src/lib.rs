@@ -7,6 +7,7 @@ mod core;
 mod exit;
 mod id;
 mod mailbox;
+pub mod queue;
 mod reply;
 mod shm;
 mod sys;

@@ -12,12 +12,14 @@ use std::time::Duration;
 use crate::id::{ActorId, Participant, WindowId};
 use crate::shm::event::Waited;
 use crate::shm::layout::Shape;
+use crate::shm::payload::Meta;
 pub(crate) use crate::shm::post::PostError;
 use crate::shm::post::Wake;
 use crate::shm::segment::{Segment, attached};
 use crate::shm::slots::{self, Claim, Refused};
 use crate::shm::spin::spin;
-use crate::shm::window::{self, Kind, MakeError, Meta, Window, flags};
+use crate::shm::table::MakeError;
+use crate::shm::window::{self, Kind, Window, flags};
 use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
 
@@ -425,7 +427,7 @@ mod tests {
     fn a_taken_down_mailbox_is_gone_for_old_handles() {
         let mailbox = mailbox();
         let stale = mailbox;
-        assert!(window::take_down(&mailbox.window));
+        assert!(crate::shm::table::take_down(&mailbox.window));
         assert_eq!(stale.post(&cast(1), b"", Deadline::after(NOW)), Err(PostError::Gone));
         assert!(Mailbox::attach(stale.id()).is_none());
     }

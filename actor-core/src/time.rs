@@ -5,10 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-/// A point in monotonic time, or never.
+/// A point in monotonic time, now, or never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deadline {
     At(Instant),
+    /// Has passed already: try once.
+    Now,
     Never,
 }
 
@@ -22,12 +24,13 @@ impl Deadline {
     pub(crate) fn remaining(self) -> Option<Duration> {
         match self {
             Deadline::At(at) => Some(at.saturating_duration_since(Instant::now())),
+            Deadline::Now => Some(Duration::ZERO),
             Deadline::Never => None,
         }
     }
 
     pub(crate) fn has_passed(self) -> bool {
-        self.remaining() == Some(Duration::ZERO)
+        self == Deadline::Now || self.remaining() == Some(Duration::ZERO)
     }
 
     /// The earlier of two deadlines.
@@ -35,6 +38,7 @@ impl Deadline {
         match (self, other) {
             (Deadline::At(a), Deadline::At(b)) => Deadline::At(a.min(b)),
             (Deadline::At(a), Deadline::Never) | (Deadline::Never, Deadline::At(a)) => Deadline::At(a),
+            (Deadline::Now, _) | (_, Deadline::Now) => Deadline::Now,
             (Deadline::Never, Deadline::Never) => Deadline::Never,
         }
     }

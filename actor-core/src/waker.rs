@@ -69,7 +69,11 @@ fn wake_changed() -> Deadline {
     let now = Instant::now();
     let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
     registered.retain(|waiting| {
-        let is_late = matches!(waiting.deadline, Deadline::At(at) if at <= now);
+        let is_late = match waiting.deadline {
+            Deadline::At(at) => at <= now,
+            Deadline::Now => true,
+            Deadline::Never => false,
+        };
         if is_late || waiting.word.load(Acquire) != waiting.seen {
             due.push(waiting.waker.clone());
             return false;

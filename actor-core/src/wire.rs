@@ -26,10 +26,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rmp_serde::decode::Error as RmpDecodeError;
 use serde::{Deserialize, Serialize};
 
+mod buffer;
 mod guard;
 mod nesting;
 mod shape;
 
+pub(crate) use buffer::with_buffer;
 pub(crate) use shape::is_err;
 
 /// How many arrays and maps may lie within each other. An enum variant with fields counts as two.

@@ -18,8 +18,10 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::layout::SlotHead;
+use super::payload::Meta;
+use super::post::Wake;
 use super::slots::{self, Claim, Position, Refused, Settled, SlotWord, State};
-use super::window::{Meta, Window};
+use super::window::Window;
 use super::words::{Mapped, Memory};
 use crate::id::Participant;
 
@@ -127,16 +129,28 @@ impl Window {
         self.read_payload(slot, meta, 0, buffer)
     }
 
+    /// Copies a held message of exactly `to.len()` bytes. False: what lies there is none.
+    #[inline]
+    pub(crate) fn copy_held(&self, held: Held, to: &mut [u8]) -> bool {
+        let slot = self.place(held);
+        let meta = Meta::load(slot);
+        if let Some(number) = meta.extent {
+            self.take_over_extent(number);
+        }
+        self.copy_payload(slot, meta, to)
+    }
+
     /// A held message is done with.
     #[inline]
-    pub(crate) fn finish(&self, held: Held) {
+    pub(crate) fn finish(&self, held: Held, wake: Wake) {
         let extent = Meta::load(self.place(held)).extent;
-        match held {
-            Held::Slot(claim) => {
+        match (held, wake) {
+            (Held::Slot(claim), Wake::Now) => {
                 slots::release(self, claim.position);
                 self.room().notify();
             }
-            Held::Hand { index, .. } => self.free_hand(index),
+            (Held::Slot(claim), Wake::Later) => slots::release_quietly(self, claim.position),
+            (Held::Hand { index, .. }, _) => self.free_hand(index),
         }
         if let Some(number) = extent {
             self.free_extent(number);
@@ -182,7 +196,7 @@ impl Window {
         let meta = Meta::load(slot);
         if meta.extent.is_none() {
             let mut payload = Vec::with_capacity(meta.length as usize);
-            self.read_inline(slot, 0, meta.length as usize, &mut payload);
+            self.read_payload(slot, meta, 0, &mut payload);
             self.write_inline(hand, [&payload, &[]]);
         }
         meta.store(hand);

@@ -11,9 +11,10 @@
 
 use super::event::{Event, Waited};
 use super::layout::INLINE_MAX;
+use super::payload::Meta;
 use super::slots::{self, Position, Refused};
 use super::spin::spin;
-use super::window::{Meta, Window, flags, has_flags};
+use super::window::{Window, flags, has_flags};
 use super::words::{Mapped, Memory};
 use crate::time::Deadline;
 

@@ -430,6 +430,13 @@ pub(crate) fn release<R: Ring>(ring: &R, at: Position) {
     R::Memory::publish(ring.word(at.index()), SlotWord::free(at.lap() + 1).0); // PAIR: slot-freed
 }
 
+/// [`release`] without a look for sleepers, for all but the last message of a batch.
+#[inline]
+pub(crate) fn release_quietly<R: Ring>(ring: &R, at: Position) {
+    let free = SlotWord::free(at.lap() + 1);
+    ring.word(at.index()).store(free.0, Release); // PAIR: slot-freed
+}
+
 /// Moves the single consumer's head past a released position.
 #[inline]
 pub(crate) fn pass<R: Ring>(ring: &R, at: Position) {

@@ -1,0 +1,215 @@
+//! Payloads: beside the slot word, or in an extent.
+//!
+//! Everything here copies. No reference to payload bytes is ever made, because whoever wrote them
+//! may go on writing; what is copied is private, and only then looked at.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+
+use super::extent;
+use super::layout::{INLINE_MAX, PAGE, SlotHead};
+use super::slots::{SlotWord, State};
+use super::window::Window;
+use crate::id::Participant;
+
+/// How long the payload of a slot is and where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) length: u32,
+    pub(crate) extent: Option<u32>,
+}
+
+impl Meta {
+    #[inline]
+    pub(crate) fn load(slot: &SlotHead) -> Meta {
+        let packed = slot.meta.load(Relaxed);
+        Meta { length: packed as u32, extent: ((packed >> 32) as u32).checked_sub(1) }
+    }
+
+    #[inline]
+    pub(crate) fn store(self, slot: &SlotHead) {
+        let extent = self.extent.map_or(0, |number| number + 1);
+        slot.meta.store(u64::from(self.length) | u64::from(extent) << 32, Relaxed);
+    }
+}
+
+impl Window {
+    /// Copies a short payload into a slot or hand that the caller has claimed.
+    #[inline]
+    pub(crate) fn write_inline(&self, slot: &SlotHead, parts: [&[u8]; 2]) {
+        let length = parts[0].len() + parts[1].len();
+        assert!(length as u64 <= INLINE_MAX, "{length} bytes do not fit into a slot");
+        // SAFETY: 112 payload bytes follow the two words of each slot, and the parts fit; the slot
+        // is claimed, so nobody else touches them; private memory does not overlap the segment.
+        unsafe {
+            let to = std::ptr::from_ref(slot).cast::<u8>().cast_mut().add(size_of::<SlotHead>());
+            std::ptr::copy_nonoverlapping(parts[0].as_ptr(), to, parts[0].len());
+            std::ptr::copy_nonoverlapping(parts[1].as_ptr(), to.add(parts[0].len()), parts[1].len());
+        }
+    }
+
+    /// Appends the payload from `skip` on to `buffer`, wherever it lies. False: there is not that
+    /// much.
+    #[inline]
+    pub(crate) fn read_payload(&self, slot: &SlotHead, meta: Meta, skip: usize, buffer: &mut Vec<u8>) -> bool {
+        let Some(length) = (meta.length as usize).checked_sub(skip) else { return false };
+        let Some(from) = self.payload(slot, meta.extent, skip, length) else { return false };
+        buffer.reserve(length);
+        // SAFETY: `payload` gives `length` readable bytes, and `reserve` made room for as many
+        // behind the vector's length. What a broken peer writes meanwhile is bytes, too.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, buffer.as_mut_ptr().add(buffer.len()), length);
+            buffer.set_len(buffer.len() + length);
+        }
+        true
+    }
+
+    /// Copies the first bytes of a payload. False: there are fewer than `to` takes.
+    #[inline]
+    pub(crate) fn copy_payload(&self, slot: &SlotHead, meta: Meta, to: &mut [u8]) -> bool {
+        let Some(from) = self.payload(slot, meta.extent, 0, to.len()) else { return false };
+        // SAFETY: `payload` gives as many readable bytes; private memory does not overlap them.
+        unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
+        true
+    }
+
+    /// Where `length` payload bytes lie from `skip` on, if there is room for so many.
+    #[inline]
+    fn payload(&self, slot: &SlotHead, extent: Option<u32>, skip: usize, length: usize) -> Option<*const u8> {
+        let end = skip.checked_add(length)? as u64;
+        match extent {
+            None if end <= INLINE_MAX => {
+                // SAFETY: 112 payload bytes follow the two words of a slot.
+                Some(unsafe { std::ptr::from_ref(slot).cast::<u8>().add(size_of::<SlotHead>() + skip) })
+            }
+            None => None,
+            Some(number) => {
+                let (class, _) = self.layout.extent(number).filter(|(class, _)| end <= class.size)?;
+                debug_assert!(end <= class.size);
+                // SAFETY: the extent has `end` bytes.
+                Some(unsafe { self.extent_bytes(number).add(skip) })
+            }
+        }
+    }
+
+    /// Claims an extent for `length` bytes and copies the parts into it. `Ok(None)`: all extents
+    /// that are large enough are in use.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn fill_extent(&self, parts: [&[u8]; 2]) -> io::Result<Option<u32>> {
+        let length = (parts[0].len() + parts[1].len()) as u64;
+        let Some(number) = self.claim_extent(length)? else { return Ok(None) };
+        let to = self.extent_bytes(number);
+        // SAFETY: the extent is ours by the claim and at least `length` bytes long; private memory
+        // does not overlap the segment.
+        unsafe {
+            std::ptr::copy_nonoverlapping(parts[0].as_ptr(), to, parts[0].len());
+            std::ptr::copy_nonoverlapping(parts[1].as_ptr(), to.add(parts[0].len()), parts[1].len());
+        }
+        Ok(Some(number))
+    }
+
+    fn claim_extent(&self, length: u64) -> io::Result<Option<u32>> {
+        let me = self.segment.me();
+        for (class, hint) in self.layout.classes().iter().zip(&self.header().extent_hints) {
+            if class.size < length {
+                continue;
+            }
+            let word = |index: u32| self.extent_word(class.first + index);
+            let Some((index, is_cold)) = extent::claim(class.count, word, hint.load(Relaxed), me) else { continue };
+            hint.store(index + 1, Relaxed);
+            if is_cold {
+                let offset = class.offset + u64::from(index) * class.size;
+                if let Err(error) = self.segment.allocate(self.id.index, offset, class.size) {
+                    extent::free_cold(word(index));
+                    return Err(error);
+                }
+                extent::warm(word(index), me);
+            }
+            return Ok(Some(class.first + index));
+        }
+        Ok(None)
+    }
+
+    fn extent_bytes(&self, number: u32) -> *mut u8 {
+        let (class, index) = self.layout.extent(number).expect("the number was checked");
+        // SAFETY: the layout lies inside the window.
+        unsafe { self.base().add((class.offset + u64::from(index) * class.size) as usize) }
+    }
+
+    /// Takes over the extent of a message that this process has claimed.
+    pub(crate) fn take_over_extent(&self, number: u32) {
+        if number < self.layout.extents() {
+            extent::take_over(self.extent_word(number), self.segment.me());
+        }
+    }
+
+    /// Frees an extent that this process owns, and wakes who waits for one.
+    pub(crate) fn free_extent(&self, number: u32) {
+        let Some((class, index)) = self.layout.extent(number) else { return };
+        let hint = self
+            .layout
+            .classes()
+            .iter()
+            .position(|other| other.first == class.first)
+            .map(|position| &self.header().extent_hints[position]);
+        extent::free(self.extent_word(number));
+        if let Some(hint) = hint
+            && hint.load(Relaxed) > index
+        {
+            hint.store(index, Relaxed);
+        }
+        // Waiters want different sizes, so each has to look for itself.
+        if self.header().extent_room.word.load(Acquire) & 1 != 0 {
+            self.extent_room().notify_all();
+        }
+    }
+
+    /// Frees the extents of a dead participant that no slot or hand refers to.
+    pub(crate) fn recover_extents(&self, dead: Participant) {
+        for number in 0..self.layout.extents() {
+            extent::recover(self.extent_word(number), dead, || self.refers(number));
+        }
+        self.extent_room().notify_all();
+    }
+
+    /// Whether a message, under way or claimed ones included, has this extent.
+    fn refers(&self, number: u32) -> bool {
+        let has = |slot: &SlotHead| {
+            let word = SlotWord(slot.word.load(Acquire));
+            matches!(word.state(), State::Ready | State::Claimed | State::Returned)
+                && Meta::load(slot).extent == Some(number)
+        };
+        (0..self.layout.shape.capacity).any(|index| has(self.slot(index)))
+            || self.hands_allocated() && (0..self.layout.shape.hands).any(|index| has(self.hand(index)))
+    }
+
+    /// Gives back the memory of free extents.
+    pub(crate) fn trim(&self) {
+        for number in 0..self.layout.extents() {
+            let word = self.extent_word(number);
+            if extent::claim_warm(word, self.segment.me()) {
+                let (class, index) = self.layout.extent(number).expect("the number is below the end");
+                self.segment.punch(self.id.index, class.offset + u64::from(index) * class.size, class.size);
+                extent::free_cold(word);
+            }
+        }
+    }
+
+    /// Withdraws every free extent for good. False: somebody owns one.
+    pub(super) fn seal_extents(&self) -> bool {
+        (0..self.layout.extents()).fold(true, |is_done, number| is_done & extent::seal(self.extent_word(number)))
+    }
+
+    fn extent_word(&self, number: u32) -> &'static AtomicU64 {
+        assert!(number < self.layout.extents(), "extent {number} of {}", self.layout.extents());
+        let offset = PAGE + u64::from(number) * 8;
+        // SAFETY: the number was checked against the layout, whose extent words follow the header;
+        // they are aligned to 8 bytes and never unmapped.
+        unsafe { &*self.base().add(offset as usize).cast::<AtomicU64>() }
+    }
+}

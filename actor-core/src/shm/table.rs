@@ -1,0 +1,175 @@
+//! The table of windows: who has which part of the segment, and how it is given and taken.
+//!
+//! The table has a word for each window: `state:3 | participant:14 | escaped:1 | 0:14 | generation:32`.
+//!
+//! ```text
+//! FREE ──claim (CAS)──► BUILDING(p) ──publish──► LIVE(p) ──node: nobody can be in it──► FREE
+//!                            │ p died
+//!                            └──────► FREE
+//! ```
+//!
+//! Any process makes windows; only the node takes them down, because only it knows who is alive.
+//! It withdraws every slot and extent first, so that nobody can be in the middle of a copy when
+//! the memory is given to somebody else.
+
+use std::io;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use super::layout::Shape;
+use super::segment::{Segment, TableEntry, WINDOW_CLASSES};
+use super::window::{Kind, Window};
+use crate::id::{Participant, WindowId};
+
+/// The word of a window in the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct TableWord(pub(super) u64);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Free = 0,
+    Building = 1,
+    Live = 2,
+}
+
+impl TableWord {
+    const PARTICIPANT_SHIFT: u32 = 3;
+    pub(super) const ESCAPED: u64 = 1 << 17;
+    const GENERATION_SHIFT: u32 = 32;
+
+    pub(super) const fn new(life: Life, participant: Participant, generation: u32) -> TableWord {
+        TableWord(
+            life as u64
+                | (participant.0 as u64) << Self::PARTICIPANT_SHIFT
+                | (generation as u64) << Self::GENERATION_SHIFT,
+        )
+    }
+
+    pub(super) const fn life(self) -> Life {
+        match self.0 & 0b111 {
+            1 => Life::Building,
+            2 => Life::Live,
+            _ => Life::Free,
+        }
+    }
+
+    pub(super) const fn participant(self) -> Participant {
+        Participant((self.0 >> Self::PARTICIPANT_SHIFT) as u16 & ((1 << Participant::BITS) - 1))
+    }
+
+    pub(super) const fn generation(self) -> u32 {
+        (self.0 >> Self::GENERATION_SHIFT) as u32
+    }
+
+    pub(super) const fn is(self, id: WindowId) -> bool {
+        matches!(self.life(), Life::Live) && self.generation() == id.generation
+    }
+}
+
+/// Why a window could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MakeError {
+    /// The shape is out of bounds.
+    #[error("a capacity of {} messages of {} bytes is out of bounds", .0.capacity, .0.message_max)]
+    Shape(Shape),
+    /// All windows of this size are in use.
+    #[error("the node has no room for another queue of this size")]
+    Exhausted,
+    /// There is no memory.
+    #[error("there is no memory for the queue")]
+    Memory(#[source] io::Error),
+}
+
+/// Claims a free window of at least `bytes`.
+pub(super) fn claim(segment: &Segment, bytes: u64) -> Result<(u16, &'static TableEntry, u32), MakeError> {
+    let mut first = 0_u32;
+    for (class, (size, count)) in WINDOW_CLASSES.into_iter().enumerate() {
+        let hint = segment.window_hint(class);
+        let start = hint.load(Relaxed) % count;
+        if size >= bytes {
+            for at in (start..count).chain(0..start) {
+                let index = (first + at) as u16;
+                let Some(entry) = segment.table_entry(index) else { continue };
+                let seen = TableWord(entry.word.load(Relaxed));
+                if seen.life() != Life::Free {
+                    continue;
+                }
+                let generation = seen.generation().wrapping_add(1).max(1);
+                let mine = TableWord::new(Life::Building, segment.me(), generation);
+                if entry.word.compare_exchange(seen.0, mine.0, AcqRel, Acquire).is_ok() {
+                    hint.store(at + 1, Relaxed);
+                    return Ok((index, entry, generation));
+                }
+            }
+        }
+        first += count;
+    }
+    Err(MakeError::Exhausted)
+}
+
+/// The live window with this index, whoever made it; for the node.
+pub(crate) fn at(segment: &'static Segment, index: u16) -> Option<Window> {
+    let word = TableWord(segment.table_entry(index)?.word.load(Acquire));
+    let id = WindowId { index, generation: word.generation() };
+    if word.is(id) { Window::view(segment, id) } else { None }
+}
+
+/// The kind of a live window.
+pub(crate) fn kind(window: &Window) -> Option<Kind> {
+    match window.header().fixed.kind.load(Relaxed) {
+        1 => Some(Kind::Queue),
+        2 => Some(Kind::Mailbox),
+        3 => Some(Kind::Replies),
+        4 => Some(Kind::Blob),
+        _ => None,
+    }
+}
+
+/// Takes a window down that nobody needs any more. False: somebody is still at work in it. Called
+/// by the node only.
+pub(crate) fn take_down(window: &Window) -> bool {
+    let segment = window.segment;
+    let Some(entry) = segment.table_entry(window.id.index) else { return true };
+    if !TableWord(entry.word.load(Acquire)).is(window.id) {
+        return true;
+    }
+    if kind(window) != Some(Kind::Blob) && !window.dismantle() {
+        return false;
+    }
+    let lap = window.lap_end();
+    for participant in 1..segment.participants_end() {
+        segment.record(Participant(participant)).detach(window.id.index);
+    }
+    free(segment, window.id, entry, lap);
+    true
+}
+
+/// Frees a window whose maker died while building it. Called by the node only.
+pub(crate) fn recover_building(segment: &'static Segment, index: u16, dead: Participant) {
+    let Some(entry) = segment.table_entry(index) else { return };
+    let seen = TableWord(entry.word.load(Acquire));
+    if seen.life() == Life::Building && seen.participant() == dead {
+        let lap = entry.lap_base.load(Relaxed);
+        free(segment, WindowId { index, generation: seen.generation() }, entry, lap);
+    }
+}
+
+fn free(segment: &Segment, id: WindowId, entry: &TableEntry, lap: u64) {
+    if let Some((_, size)) = segment.window_place(id.index) {
+        segment.punch(id.index, 0, size);
+    }
+    entry.lap_base.store(lap, Relaxed);
+    entry.word.store(TableWord::new(Life::Free, Participant::NOBODY, id.generation).0, Release);
+    lower_hint(segment, id.index);
+}
+
+/// Lets the next search start at a window that was freed, so that low ones are used again.
+fn lower_hint(segment: &Segment, index: u16) {
+    let mut rest = u32::from(index);
+    for (class, (_, count)) in WINDOW_CLASSES.into_iter().enumerate() {
+        if rest < count {
+            segment.window_hint(class).fetch_min(rest, Relaxed);
+            return;
+        }
+        rest -= count;
+    }
+}
