@@ -1,0 +1,192 @@
+//! Counts words in worker processes, and gets the right result while they are being killed.
+//!
+//! `cargo run --release --example wordcount -- [DIR] [--workers N] [--kill-every 20ms] [--verify]`
+//!
+//! The main process reads the files below DIR and hands out pieces of text, each worker counts one
+//! piece after the other, and the main process adds up. Start reading in `workers`; the other files
+//! are what any program of this kind has. Exit codes: 0, 1 if `--verify` finds a difference, 2 if
+//! what was asked for makes no sense.
+
+mod args;
+mod built_from;
+mod chance;
+mod chunks;
+mod input;
+mod progress;
+mod report;
+mod tally;
+mod word;
+mod workers;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::thread;
+
+use args::{Command, Options};
+use chunks::Chunks;
+use input::Input;
+use progress::{Position, Progress};
+use report::Report;
+use tally::Totals;
+use workers::Crew;
+
+fn main() -> ExitCode {
+    let code = run(std::env::args_os().skip(1), &mut io::stdout(), &mut io::stderr());
+    ExitCode::from(code)
+}
+
+/// The whole program, with its exit code. Results go to `out`, all that is about them to `err`.
+fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut (dyn Write + Send)) -> u8 {
+    let options = match args::parse(args) {
+        Ok(Command::Count(options)) => options,
+        Ok(Command::Help) => return print(out, args::USAGE),
+        Err(error) => {
+            print(err, &format!("wordcount: {error}\n\n{}", args::USAGE));
+            return 2;
+        }
+    };
+    if options.kill_every.is_some() || options.seed.is_some() {
+        print(err, "wordcount: the workers are threads so far, which nobody can kill\n");
+        return 2;
+    }
+    let roots = options.dir.clone().map_or_else(built_from::directories, |dir| vec![dir]);
+    if roots.is_empty() {
+        print(err, "wordcount: the sources of the crates are not where cargo puts them; give DIR\n");
+        return 2;
+    }
+    let input = match input::find(&roots) {
+        Ok(input) => input,
+        Err(error) => {
+            print(err, &format!("wordcount: {error}\n"));
+            return 2;
+        }
+    };
+    let (report, alone) = count(&input, &options, err);
+    print(out, &report::text(&report, options.top));
+    if options.verify { verify(&report.totals, &alone, out, err) } else { 0 }
+}
+
+/// Counts twice: with workers, which gives the result, and alone, for the comparison.
+fn count(input: &Input, options: &Options, err: &mut (dyn Write + Send)) -> (Report, Totals) {
+    let cpus = || thread::available_parallelism().map_or(1, usize::from);
+    let crew = Crew { workers: options.workers.unwrap_or_else(cpus) };
+    let mut report = Report { workers: crew.workers, ..Report::default() };
+    for skip in &input.skipped {
+        report.skipped.add(skip);
+        print(err, &format!("skipped {skip}\n"));
+    }
+
+    let progress = Progress::new("counting", input.files.len());
+    let (totals, losses) = workers::count_with_workers(Chunks::new(&input.files), crew, &mut |chunk, losses| {
+        report.files += chunk.files;
+        report.bytes += chunk.bytes;
+        for skip in &chunk.skipped {
+            report.skipped.add(skip);
+            progress.aside(|| print(err, &format!("skipped {skip}\n")));
+        }
+        progress.show(Position {
+            files: report.files,
+            bytes: report.bytes,
+            kills: losses.kills,
+            restarts: losses.restarts,
+        });
+    });
+    report.time = progress.finish();
+    (report.totals, report.losses) = (totals, losses);
+
+    let progress = Progress::new("comparing", input.files.len());
+    let mut at = Position::default();
+    let alone = workers::count_alone(Chunks::new(&input.files), &mut |chunk| {
+        at.files += chunk.files;
+        at.bytes += chunk.bytes;
+        progress.show(at);
+    });
+    report.time_alone = progress.finish();
+    (report, alone)
+}
+
+/// Says whether both counts agree, and where they do not.
+fn verify(counted: &Totals, alone: &Totals, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    const SHOWN: usize = 20;
+    let differences = counted.differences(alone);
+    if differences.is_empty() {
+        return print(out, "verified       equal to the count of one thread\n");
+    }
+    let mut text = format!("wordcount: {} words differ\n", differences.len());
+    for (word, ours, theirs) in differences.iter().take(SHOWN) {
+        text += &format!("  {word}: {ours} by workers, {theirs} by one thread\n");
+    }
+    print(err, &text);
+    1
+}
+
+/// Writes text; a reader who has gone away has seen enough, and is no failure.
+fn print(to: &mut dyn Write, text: &str) -> u8 {
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Runs the program; gives its exit code and what it printed.
+    fn wordcount(dir: &Path, args: &[&str]) -> (u8, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let args = args.iter().map(OsString::from);
+        let code = run(std::iter::once(dir.into()).chain(args), &mut out, &mut err);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (code, text(out), text(err))
+    }
+
+    #[test]
+    fn smoke() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "To be, or not to be.").unwrap();
+        fs::write(dir.path().join("b"), "be\0").unwrap();
+        let (code, out, err) = wordcount(dir.path(), &["--workers", "1", "--top", "1", "--verify"]);
+        assert_eq!(code, 0, "{err}");
+        let out: Vec<String> = out.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(out[0], "2 be");
+        for line in ["files 1", "bytes 20", "words 6, 4 different"] {
+            assert!(out.iter().any(|l| l == line), "{line} is not in {out:?}");
+        }
+        assert!(out.last().unwrap().contains("equal"), "{out:?}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert!(err.contains("b: binary"), "{err}");
+    }
+
+    #[test]
+    fn bad_input_is_exit_code_2_and_said_on_stderr() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "a").unwrap();
+        let absent = dir.path().join("absent");
+        for (dir, args, word) in [
+            (dir.path(), &["--workers", "0"][..], "at least 1"),
+            (dir.path(), &["--kill-every", "0"], "longer"),
+            (dir.path(), &["--fast"], "usage:"),
+            (&absent, &[], "absent"),
+        ] {
+            let (code, out, err) = wordcount(dir, args);
+            assert_eq!((code, &*out), (2, ""), "{err}");
+            assert!(err.contains(word), "{word} is not in {err}");
+        }
+    }
+
+    #[test]
+    fn a_difference_is_exit_code_1_and_names_the_words() {
+        let (mut counted, mut alone) = (Totals::default(), Totals::default());
+        counted.add("lost", 1);
+        alone.add("lost", 2);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        assert_eq!(verify(&counted, &alone, &mut out, &mut err), 1);
+        assert!(String::from_utf8(err).unwrap().contains("lost: 1 by workers, 2 by one thread"));
+        assert_eq!(verify(&alone, &alone, &mut out, &mut io::sink()), 0);
+    }
+}
