@@ -15,7 +15,10 @@ mod time;
 mod waker;
 mod wire;
 
-pub use core::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, SpecError, Strategy};
+pub use core::{
+    AutoShutdown, Backoff, ChildPhase, ChildStatus, Intensity, Restart, Shutdown, SpecError, Strategy,
+    SupervisorEnd,
+};
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
 pub use id::{ActorId, Incarnation, ProcessId};
 pub use wire::{DecodeError, EncodeError};

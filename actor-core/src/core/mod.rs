@@ -13,10 +13,12 @@ mod decision;
 mod intensity;
 mod plan;
 mod spec;
+mod status;
 mod supervision;
 
 pub use intensity::Intensity;
 pub use spec::{AutoShutdown, Backoff, Restart, Shutdown, SpecError, Strategy};
+pub use status::{ChildPhase, ChildStatus, SupervisorEnd};
 
 pub(crate) use decision::Decision;
 pub(crate) use spec::{ChildRules, SupervisorRules};

@@ -209,11 +209,7 @@ impl Supervision {
 
     /// The children in the order of starting: state, and how often each was restarted.
     pub(crate) fn children(&self) -> impl Iterator<Item = (ChildKey, &ChildRules, ChildState, u64)> {
-        let describe = |(key, child)| {
-            let (key, child): (&ChildKey, &Child) = (key, child);
-            (*key, &child.rules, child.state, child.restarts)
-        };
-        self.children.iter().map(describe)
+        self.children.iter().map(|(key, child)| (*key, &child.rules, child.state, child.restarts))
     }
 
     fn on_started(&mut self, key: ChildKey, now: Instant) {

@@ -315,11 +315,11 @@ fn some_of_nothing_is_refused_because_it_would_arrive_as_none() {
     }
 }
 
-/// Serializes some of itself and then fails as told, and fails to deserialize as told.
+/// Fails to serialize in the way that it is told, and panics instead of deserializing.
 struct Moody(&'static str);
 
 impl Serialize for Moody {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             "panic" => panic!("lost my temper"),
             _ => Err(S::Error::custom("not today")),
