@@ -47,8 +47,9 @@ pub(crate) fn register(
         // Without the thread no async wait could ever end.
         spawned.expect("the system has no thread for async waits");
     });
-    if deadline != Deadline::Never {
-        // The helper may sleep past this deadline: let it look again.
+    if deadline != Deadline::Never || word.load(Acquire) != seen {
+        // The helper may sleep past this deadline, or have looked before this word changed: let it
+        // look again.
         segment.ring_doorbell(segment.me());
     }
 }

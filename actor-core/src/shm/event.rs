@@ -17,6 +17,7 @@
 //! # To notify
 //! 1. Make the condition true, then a full fence.
 //! 2. If bit 0 is set: clear it and raise the count in one step, then wake **one** sleeper.
+//! 3. If there was one, set bit 0 again: others may sleep behind it.
 //!
 //! # The race
 //! The waiter writes bit 0 and then reads the condition; the notifier writes the condition and
@@ -36,14 +37,25 @@
 //! [`Event::notify_all`] on everything it was attached to, after its proven death: all sleepers
 //! test again. There is no count of sleepers that a death could falsify, and no periodic wake-up.
 //! A sleeper that is stopped, not dead, after it was chosen delays that one wake until it goes on
-//! or is killed; every further notification finds another sleeper.
+//! or is killed; every further notification finds another sleeper, because the notifier has set
+//! bit 0 again. A notifier that is stopped just between clearing the bit and the system call delays
+//! wakes until it goes on, is killed, or somebody else begins to wait.
 //!
 //! # Async waiters
-//! They have no thread to put to sleep. A process that has some sets the bit of its group in
-//! `async_groups`, then bit 0 like any waiter, and tests the condition again. A notifier that finds
-//! bit 0 takes the group bits after it has changed the word and rings the doorbells of the
-//! processes they stand for (see [`roster`](super::roster)); each of them looks which of its words
-//! have changed.
+//! They have no thread to put to sleep. A process that has some sets bit 0 like any waiter and
+//! keeps what the word then is, sets the bit of its group in `async_groups`, and tests the condition
+//! again. From then on it looks whether the word has changed, once at once and then whenever its
+//! doorbell rings. A notifier that finds bit 0 takes the group bits after it has changed the word,
+//! changes the word **again** and rings the doorbells of the processes that the bits stand for (see
+//! [`roster`](super::roster)).
+//!
+//! A waiter may come between the first change and the taking of its bit. Without the second change
+//! it would find the word as it was, go on waiting, and no bit would stand for it any more. A
+//! waiter that comes after the taking keeps both bits; one whose bit 0 was cleared, but whose group
+//! bit came too late to be taken, finds the word changed at its first look.
+//!
+//! A notifier killed between taking the bits and ringing swallows them: after a proven death all
+//! doorbells are rung.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -109,6 +121,15 @@ impl<M: Memory> Event<'_, M> {
         self.notify();
     }
 
+    /// Wakes all sleepers, if there may be any: what they wait for differs, so each has to look for
+    /// itself. The condition was made true before.
+    pub(crate) fn notify_each(&self) {
+        M::fence();
+        if self.word.load(Relaxed) & SLEEPERS != 0 {
+            self.notify_slow(u32::MAX);
+        }
+    }
+
     /// Wakes all sleepers: the ring was closed, or somebody died who may have swallowed a wake.
     pub(crate) fn notify_all(&self) {
         M::fence();
@@ -128,19 +149,26 @@ impl<M: Memory> Event<'_, M> {
             }
         }
         // Dead here: the sleepers are woken by the recovery of this notifier.
-        M::wake(self.word, count);
+        if M::wake(self.word, count) != 0 && count == 1 {
+            self.word.fetch_or(SLEEPERS, AcqRel);
+        }
+        // Either this sees the group bit, or the waiter sees that the word has changed.
+        M::fence();
         let groups = self.async_groups.load(Relaxed);
         if groups != 0 {
-            self.async_groups.fetch_and(!groups, AcqRel);
-            M::ring_doorbells(groups);
+            let taken = self.async_groups.fetch_and(!groups, AcqRel) & groups;
+            self.word.fetch_add(WAKE, AcqRel);
+            M::ring_doorbells(taken);
         }
     }
 
     /// Prepares an async wait: returns the value of the word that a notification will change.
-    /// Test the condition after this call, then wait for the word to differ.
+    /// Test the condition after this call, then wait for the word to differ: look at once, and
+    /// whenever the doorbell rings.
     pub(crate) fn register_async(&self, group: u32) -> u32 {
-        self.async_groups.fetch_or(1 << (group % 64), AcqRel);
         let seen = self.word.fetch_or(SLEEPERS, AcqRel) | SLEEPERS;
+        // After the word was read: see the module about the second change.
+        self.async_groups.fetch_or(1 << (group % 64), AcqRel);
         M::fence();
         seen
     }

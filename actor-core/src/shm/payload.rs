@@ -126,6 +126,7 @@ impl Window {
                 let offset = class.offset + u64::from(index) * class.size;
                 if let Err(error) = self.segment.allocate(self.id.index, offset, class.size) {
                     extent::free_cold(word(index));
+                    self.extent_room().notify_each();
                     return Err(error);
                 }
                 extent::warm(word(index), me);
@@ -163,10 +164,7 @@ impl Window {
         {
             hint.store(index, Relaxed);
         }
-        // Waiters want different sizes, so each has to look for itself.
-        if self.header().extent_room.word.load(Acquire) & 1 != 0 {
-            self.extent_room().notify_all();
-        }
+        self.extent_room().notify_each();
     }
 
     /// Frees the extents of a dead participant that no slot or hand refers to.
@@ -198,6 +196,8 @@ impl Window {
                 extent::free_cold(word);
             }
         }
+        // A sender may have looked while this held the only free one.
+        self.extent_room().notify_each();
     }
 
     /// Withdraws every free extent for good. False: somebody owns one.

@@ -31,8 +31,8 @@ pub(crate) trait Memory {
     /// Sleeps until `word` is no longer `expected`, a wake, or the deadline. False: the deadline.
     fn sleep(word: &Self::Word32, expected: u32, deadline: Deadline) -> bool;
 
-    /// Wakes up to `count` sleepers of `word`.
-    fn wake(word: &Self::Word32, count: u32);
+    /// Wakes up to `count` sleepers of `word` and says how many there were.
+    fn wake(word: &Self::Word32, count: u32) -> usize;
 
     /// Rings the doorbells of the processes in these groups (bit g: participants n with
     /// n mod 64 = g).
@@ -118,8 +118,8 @@ impl Memory for Mapped {
         futex::wait(word, expected, deadline.remaining()) != futex::Woken::TimedOut
     }
 
-    fn wake(word: &AtomicU32, count: u32) {
-        futex::wake(word, count);
+    fn wake(word: &AtomicU32, count: u32) -> usize {
+        futex::wake(word, count)
     }
 
     fn ring_doorbells(groups: u64) {
