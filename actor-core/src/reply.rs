@@ -86,7 +86,7 @@ enum State {
     Idle = slots::State::Free as isize,
     Writing = slots::State::Writing as isize,
     Replied = slots::State::Ready as isize,
-    Waiting = slots::State::Tombstone as isize,
+    Waiting = slots::State::Waiting as isize,
     Gone = slots::State::Sealed as isize,
 }
 

@@ -7,7 +7,7 @@
 //! 4. The slot is published and a sleeping consumer woken.
 //!
 //! Dead after 1: the extent is freed by recovery, nothing refers to it. Dead after 2 or 3: the slot
-//! becomes a tombstone. Dead after 4: the message is there.
+//! is passed over. Dead after 4: the message is there.
 
 use super::event::{Event, Waited};
 use super::layout::INLINE_MAX;

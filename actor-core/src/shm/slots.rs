@@ -9,9 +9,13 @@
 //! FREE(lap) ───────────► WRITING(p) ───────► READY ────────────────────► CLAIMED(p) ───────► FREE(lap+1)
 //!     │                      │ p died          ▲                             │ p died, or gave it back
 //!     │ seal                 ▼                 └─────────── RETURNED ◄───────┘ (count + 1)
-//!     ▼                  TOMBSTONE ─► FREE(lap+1)   as soon as a consumer passes
+//!     ▼                 FREE(lap+1): there never was a message
 //!  SEALED
 //! ```
+//!
+//! A position whose writer died is passed over, because the word in its slot is a lap ahead. (A
+//! tombstone that waits for a consumer to pass was tried: in a ring full of them the consumers
+//! sleep because there is no message, the producers because there is no room.)
 //!
 //! There is no instant at which a slot is taken and memory does not say by whom, so recovery of a
 //! dead participant is a scan of the words, idempotent and interruptible. `head` and `tail` are
@@ -71,10 +75,17 @@ pub(crate) enum State {
     Claimed = 3,
     /// Holds a message that was given back; not on the head's way.
     Returned = 4,
-    /// The writer died; there never was a message.
-    Tombstone = 5,
+    /// Not of a ring: a reply slot that waits for its answer. In a ring it counts as sealed.
+    Waiting = 5,
     /// The end of a closed ring.
     Sealed = 6,
+}
+
+impl State {
+    /// Whether nothing was written here yet, or ever will be.
+    const fn is_end(self) -> bool {
+        matches!(self, State::Free | State::Sealed | State::Waiting)
+    }
 }
 
 /// The word of a slot: `state:3 | participant:14 | count:7 | lap:40`, low bits first.
@@ -107,7 +118,7 @@ impl SlotWord {
             2 => State::Ready,
             3 => State::Claimed,
             4 => State::Returned,
-            5 => State::Tombstone,
+            5 => State::Waiting,
             _ => State::Sealed,
         }
     }
@@ -186,12 +197,6 @@ impl Position {
     pub(crate) const fn is_before(self, other: Position) -> bool {
         (self.0.wrapping_sub(other.0) as i64) < 0
     }
-
-    /// How many positions lie between an earlier one and this one.
-    fn since(self, earlier: Position, capacity: u32) -> u64 {
-        let laps = self.lap().wrapping_sub(earlier.lap()) & Self::LAP_MASK;
-        (laps.wrapping_mul(u64::from(capacity)) + u64::from(self.index())).saturating_sub(u64::from(earlier.index()))
-    }
 }
 
 /// Why nothing was claimed.
@@ -243,7 +248,7 @@ pub(crate) fn claim_write<R: Ring>(ring: &R, me: Participant) -> Result<Position
                     return Ok(at);
                 }
             }
-            State::Sealed => return Err(Refused::Sealed),
+            State::Sealed | State::Waiting => return Err(Refused::Sealed),
             // Another producer was faster; its hint may still be under way.
             _ => at = at.next(capacity),
         }
@@ -277,10 +282,10 @@ pub(crate) fn publish_quietly<R: Ring>(ring: &R, at: Position) {
     ring.word(at.index()).store(ready.0, Release); // PAIR: slot-published
 }
 
-/// Gives up a position claimed by [`claim_write`]: consumers pass over it.
+/// Gives up a position claimed by [`claim_write`]: it is passed over. Then both kinds of waiters
+/// are to be woken: there is room, and messages behind the position can be reached.
 pub(crate) fn abandon<R: Ring>(ring: &R, at: Position) {
-    let tombstone = SlotWord::new(State::Tombstone, Participant::NOBODY, 0, at.lap());
-    R::Memory::publish(ring.word(at.index()), tombstone.0);
+    release(ring, at);
 }
 
 /// Takes the oldest message nobody has, for `me`, among other consumers. Something that was
@@ -323,13 +328,8 @@ pub(crate) fn claim_new<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Ref
                     return Ok(Claim { position: at, count: seen.count() });
                 }
             }
-            State::Tombstone => {
-                let free = SlotWord::free(seen.lap() + 1);
-                let _ = ring.word(at.index()).compare_exchange(seen.0, free.0, Release);
-                at = at.next(capacity);
-            }
             State::Claimed | State::Returned => at = at.next(capacity),
-            State::Sealed => return Err(Refused::Sealed),
+            State::Sealed | State::Waiting => return Err(Refused::Sealed),
             State::Free | State::Writing => return Err(Refused::NotNow),
         }
     }
@@ -367,7 +367,7 @@ fn look<R: Ring>(ring: &R, at: Position) -> Look {
 /// late, stale store to `returns_seen` costs one more look.
 #[cold]
 pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim> {
-    loop {
+    for _ in 0..steps_max(ring.capacity()) {
         let made = ring.returns_made().load(Acquire); // PAIR: slot-returned
         let Some((index, seen)) = oldest_returned(ring) else {
             ring.returns_seen().store(made, Relaxed);
@@ -378,6 +378,7 @@ pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim>
             return Some(Claim { position: Position::new(seen.lap(), index), count: seen.count() });
         }
     }
+    None
 }
 
 /// The returned message that was sent first.
@@ -392,7 +393,8 @@ pub(crate) fn oldest_returned<R: Ring>(ring: &R) -> Option<(u32, SlotWord)> {
 /// Takes the message at the head as the only consumer. The head stays on it.
 ///
 /// Plain stores suffice: nobody but the one consumer, or its recovery after its proven death,
-/// changes a slot that is READY, CLAIMED or TOMBSTONE.
+/// changes a slot that is READY, CLAIMED or RETURNED. The store releases what the producer wrote to
+/// whoever reads CLAIMED: recovery of an extent does.
 #[inline]
 pub(crate) fn take_next<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Refused> {
     let capacity = ring.capacity();
@@ -409,15 +411,11 @@ pub(crate) fn take_next<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Ref
         match seen.state() {
             State::Ready | State::Returned | State::Claimed => {
                 let mine = SlotWord::new(State::Claimed, me, seen.count(), seen.lap());
-                ring.word(at.index()).store(mine.0, Relaxed);
+                ring.word(at.index()).store(mine.0, Release);
                 ring.head().store(at.0, Relaxed);
                 return Ok(Claim { position: at, count: seen.count() });
             }
-            State::Tombstone => {
-                R::Memory::publish(ring.word(at.index()), SlotWord::free(seen.lap() + 1).0);
-                at = at.next(capacity);
-            }
-            State::Sealed => return Err(Refused::Sealed),
+            State::Sealed | State::Waiting => return Err(Refused::Sealed),
             State::Free | State::Writing => return Err(Refused::NotNow),
         }
     }
@@ -457,10 +455,13 @@ pub(crate) fn note_return<R: Ring>(ring: &R) {
     R::Memory::fence();
 }
 
-/// Ends the ring at its tail, unless a message is there or under way. True: it is sealed.
+/// Ends the ring at its tail, unless something new is there or under way. True: it is sealed.
 ///
 /// Producers must pass the tail slot, so none can be accepted behind the back of a consumer that
-/// has found the ring empty.
+/// has found the ring empty. What other consumers have claimed, or gave back behind the head, does
+/// not prevent it: a consumer that finds the ring sealed looks for returns first, and those who may
+/// still give something back are not counted. False as well while the slot at the tail is held for
+/// the lap before.
 pub(crate) fn seal<R: Ring>(ring: &R) -> bool {
     let capacity = ring.capacity();
     let mut at = Position::load::<R::Memory>(ring.head(), capacity);
@@ -512,7 +513,7 @@ pub(crate) enum Settled {
 /// had claimed is settled by `settle`.
 ///
 /// Every step is one CAS from a word that names `dead`, so the scan may be interrupted anywhere
-/// and run again, and it may run among live participants.
+/// and run again, and it may run among live participants. Only `settle` may then be asked twice.
 pub(crate) fn recover<R: Ring>(ring: &R, dead: Participant, mut settle: impl FnMut(Claim) -> Settled) -> Recovered {
     let mut recovered = Recovered::default();
     for index in 0..ring.capacity() {
@@ -524,7 +525,7 @@ pub(crate) fn recover<R: Ring>(ring: &R, dead: Participant, mut settle: impl FnM
         let to = match seen.state() {
             State::Writing => {
                 recovered.writing += 1;
-                SlotWord::new(State::Tombstone, Participant::NOBODY, 0, seen.lap())
+                SlotWord::free(seen.lap() + 1)
             }
             State::Claimed => {
                 recovered.claimed += 1;
@@ -537,11 +538,9 @@ pub(crate) fn recover<R: Ring>(ring: &R, dead: Participant, mut settle: impl FnM
             _ => continue,
         };
         let _ = word.compare_exchange(seen.0, to.0, Release);
-        if to.state() == State::Returned {
-            ring.returns_made().fetch_add(1, Release); // PAIR: slot-returned
-        }
     }
-    R::Memory::fence();
+    // Always: `dead`, or an interrupted recovery, may have marked a return and not counted it.
+    note_return(ring);
     recovered
 }
 
@@ -552,25 +551,24 @@ pub(crate) struct Recovered {
     pub(crate) claimed: u32,
 }
 
-/// How many messages wait. Exact while nobody moves; a racing snapshot otherwise.
+/// How many messages wait. Exact while nobody moves, however late the hints are; a racing snapshot
+/// otherwise.
 pub(crate) fn len<R: Ring>(ring: &R) -> u64 {
-    (0..occupied(ring).min(u64::from(ring.capacity())))
-        .scan(Position::load::<R::Memory>(ring.head(), ring.capacity()), |at, _| {
-            let here = *at;
-            *at = at.next(ring.capacity());
-            Some(here)
-        })
-        .filter(|at| {
-            let seen = SlotWord(ring.word(at.index()).load(Acquire));
-            seen.lap() == at.lap() && seen.state() == State::Ready
-        })
-        .count() as u64
-        + returned_len(ring)
-}
-
-/// Positions between the head hint and the tail.
-fn occupied<R: Ring>(ring: &R) -> u64 {
-    exact_tail(ring).since(Position::load::<R::Memory>(ring.head(), ring.capacity()), ring.capacity())
+    let capacity = ring.capacity();
+    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
+    let mut ready = 0;
+    for _ in 0..steps_max(capacity) {
+        match look(ring, at) {
+            Look::At(seen) if seen.state().is_end() => break,
+            Look::At(seen) => {
+                ready += u64::from(seen.state() == State::Ready);
+                at = at.next(capacity);
+            }
+            Look::Ahead(next) => at = next,
+            Look::Behind => break,
+        }
+    }
+    ready.min(u64::from(capacity)) + returned_len(ring)
 }
 
 /// The next position to be written, walked to from the hints.
@@ -580,7 +578,7 @@ pub(crate) fn exact_tail<R: Ring>(ring: &R) -> Position {
     let mut tail = Position::load::<R::Memory>(ring.tail(), capacity).max(head);
     for _ in 0..steps_max(capacity) {
         match look(ring, tail) {
-            Look::At(seen) if !matches!(seen.state(), State::Free | State::Sealed) => tail = tail.next(capacity),
+            Look::At(seen) if !seen.state().is_end() => tail = tail.next(capacity),
             Look::Ahead(next) => tail = next,
             _ => break,
         }
@@ -594,16 +592,16 @@ pub(crate) fn is_free<R: Ring>(ring: &R, at: Position) -> bool {
 }
 
 fn returned_len<R: Ring>(ring: &R) -> u64 {
-    if ring.returns_made().load(Acquire) == ring.returns_seen().load(Relaxed) {
+    let made = ring.returns_made().load(Acquire); // PAIR: slot-returned
+    if made == ring.returns_seen().load(Relaxed) {
         return 0;
     }
-    (0..ring.capacity()).filter(|&index| SlotWord(ring.word(index).load(Acquire)).state() == State::Returned).count()
-        as u64
+    let is_returned = |&index: &u32| SlotWord(ring.word(index).load(Acquire)).state() == State::Returned;
+    (0..ring.capacity()).filter(is_returned).count() as u64
 }
 
-/// Whether no slot holds, or is about to hold, a message, claimed ones included.
+/// Whether no slot holds, or is about to hold, a message, claimed ones included. Not a snapshot: a
+/// message may come in where the look has been, so compare [`exact_tail`] before and after.
 pub(crate) fn is_idle<R: Ring>(ring: &R) -> bool {
-    (0..ring.capacity()).all(|index| {
-        matches!(SlotWord(ring.word(index).load(Acquire)).state(), State::Free | State::Sealed | State::Tombstone)
-    })
+    (0..ring.capacity()).all(|index| SlotWord(ring.word(index).load(Acquire)).state().is_end())
 }
