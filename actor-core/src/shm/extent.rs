@@ -103,12 +103,17 @@ pub(crate) fn free_cold<W: Word<u64>>(word: &W) {
     word.store(seen.then(State::Cold, Participant::NOBODY).0, Release);
 }
 
-/// Takes over the extent of a message that the caller has claimed.
+/// Takes over the extent of a message that the caller has claimed. Always before the message goes:
+/// a dead owner's extent to which nothing refers is freed by recovery as well, and whoever claims
+/// it then has it freed under its hands.
 pub(crate) fn take_over<W: Word<u64>>(word: &W, me: Participant) {
     let mut seen = ExtentWord(word.load(Relaxed));
-    // Only recovery of the old owner can be in the way, and it leaves a referenced extent alone.
-    while let Err(now) = word.compare_exchange(seen.0, seen.then(State::WarmOwned, me).0, Acquire) {
-        seen = ExtentWord(now);
+    while seen.state() != State::WarmOwned || seen.owner() != me {
+        // Only recovery of the old owner can be in the way, and it leaves a referenced extent alone.
+        match word.compare_exchange(seen.0, seen.then(State::WarmOwned, me).0, Acquire) {
+            Ok(_) => break,
+            Err(now) => seen = ExtentWord(now),
+        }
     }
 }
 

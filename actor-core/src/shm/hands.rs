@@ -144,6 +144,10 @@ impl Window {
     #[inline]
     pub(crate) fn finish(&self, held: Held, wake: Wake) {
         let extent = Meta::load(self.place(held)).extent;
+        if let Some(number) = extent {
+            // It may not have been read. Without an owner that lives, recovery would free it, too.
+            self.take_over_extent(number);
+        }
         match (held, wake) {
             (Held::Slot(claim), Wake::Now) => {
                 slots::release(self, claim.position);
@@ -156,6 +160,13 @@ impl Window {
             self.free_extent(number);
             self.ask_for_trim();
         }
+        self.notify_if_idle();
+    }
+
+    /// Wakes those who wait for the queue to be idle, if it is. The message that was finished last
+    /// was finished before, and a full fence lies in between.
+    #[inline]
+    pub(crate) fn notify_if_idle(&self) {
         if self.header().idle.word.load(Relaxed) & 1 != 0 && self.is_idle() {
             self.idle().notify_all();
         }
