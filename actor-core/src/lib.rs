@@ -7,6 +7,7 @@ mod core;
 mod exit;
 mod id;
 mod mailbox;
+pub mod node;
 pub mod queue;
 mod reply;
 mod shm;
@@ -16,8 +17,7 @@ mod waker;
 mod wire;
 
 pub use core::{
-    AutoShutdown, Backoff, ChildPhase, ChildStatus, Intensity, Restart, Shutdown, SpecError, Strategy,
-    SupervisorEnd,
+    AutoShutdown, Backoff, ChildPhase, ChildStatus, Intensity, Restart, Shutdown, SpecError, Strategy, SupervisorEnd,
 };
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
 pub use id::{ActorId, Incarnation, ProcessId};

@@ -49,7 +49,7 @@ pub(crate) enum Policy {
 }
 
 /// A reply slot of a waiting caller; see [`reply`](crate::reply).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ReplyAddress {
     pub(crate) window: WindowId,
     pub(crate) slot: u16,

@@ -5,6 +5,7 @@
 //! the participant on whom it depends. After the proven death of a participant the node repairs
 //! what names it (`recover` in each file); nothing is ever repaired on suspicion.
 
+pub(crate) mod blob;
 pub(crate) mod event;
 pub(crate) mod extent;
 pub(crate) mod hands;

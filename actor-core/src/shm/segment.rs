@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 use super::layout::PAGE;
 use super::roster;
-use crate::id::Participant;
+use crate::id::{Participant, WindowId};
 use crate::sys::{futex, map, memfd};
 
 /// Says what a descriptor is that a process inherits.
@@ -68,6 +68,8 @@ struct Prologue {
     node_pid: AtomicU32,
     /// One past the highest participant ever used.
     participants_end: AtomicU32,
+    /// The node's own mailbox: `index:16 | generation:32`, plus one; 0 while there is none.
+    node_mailbox: AtomicU64,
     /// Not zero: some window's attention bit was set since the node last looked.
     attention: AtomicU32,
     /// For each window class, where the search for a free window starts.
@@ -229,6 +231,17 @@ impl Segment {
             // It fails only when its count is near the maximum: then it is rung enough.
             let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
         }
+    }
+
+    /// Where requests to the node go, once there is a node thread.
+    pub(crate) fn node_mailbox(&self) -> Option<WindowId> {
+        let packed = self.prologue().node_mailbox.load(Acquire).checked_sub(1)?;
+        Some(WindowId { index: (packed >> 32) as u16, generation: packed as u32 })
+    }
+
+    pub(crate) fn set_node_mailbox(&self, id: WindowId) {
+        let packed = u64::from(id.index) << 32 | u64::from(id.generation);
+        self.prologue().node_mailbox.store(packed + 1, Release);
     }
 
     /// One past the highest participant that has ever been used.

@@ -1,0 +1,14 @@
+//! The node: the root process's thread that makes, watches, reaps and restarts all others.
+//!
+//! Whoever wants something of it sends a [`Request`] with [`ask`]; what it may be asked stands in
+//! `request.rs`. Read `thread.rs` for the loop, `launch.rs` and `zygote.rs` for how a process
+//! begins, `reap.rs` for how it ends and `settle.rs` for what becomes of the message in its hand.
+//! `life.rs` is the other side: what surrounds the user's function in its process.
+//!
+//! The node knows actors as entry points and bytes, never as types. It waits for nobody: every
+//! step that depends on a process has a deadline, and everything large or slow is done elsewhere.
+
+mod request;
+
+pub(crate) use request::{ActorSpec, Answer, ProcessSpec, Request, SpawnFailure};
+pub use request::{ChildCondition, ChildInfo, Counters, DeadLetter, Stderr, SupervisorEnd};

@@ -1,0 +1,236 @@
+//! What can be asked of the node, and what it answers: plain data, the same from every process.
+//!
+//! A request goes through the node's own mailbox and the answer comes through a reply slot, so
+//! asking is a call like any other, whoever asks. Specifications know no types: an entry point as
+//! an offset into the executable that all processes of the node run, and encoded arguments.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::SupervisorRules;
+use crate::exit::ExitReport;
+use crate::id::{ActorId, ProcessId};
+use crate::mailbox::{MailboxSize, ReplyAddress};
+
+/// Asks for something to be done or told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// Start a plain process. Answered when it runs: [`Answer::ProcessSpawned`].
+    SpawnProcess(ProcessSpec),
+    /// Start an actor. Answered when it is ready: [`Answer::Spawned`].
+    SpawnActor(ActorSpec),
+    /// Answered when the process has ended: [`Answer::Exited`].
+    Join { process: ProcessId },
+    /// Nobody will ask for the end of this process. Not answered.
+    Forget { process: ProcessId },
+    /// Send a signal: [`Answer::Done`].
+    Signal { process: ProcessId, signal: i32 },
+    /// Send SIGKILL, and say so in the report: [`Answer::Done`].
+    KillProcess { process: ProcessId },
+    /// Ask the actor to stop, kill it after `timeout`, answer when it has ended: [`Answer::Ended`].
+    StopActor { actor: ActorId, after_all: bool, timeout: Duration },
+    /// Kill the actor, answer when it has ended: [`Answer::Ended`].
+    KillActor { actor: ActorId },
+    /// Kill the actor if it is at work on this call: [`Answer::Done`], else [`Answer::NoProc`].
+    KillOverrun { actor: ActorId, reply: ReplyAddress },
+    /// Answered when the actor has ended for good: [`Answer::Ended`].
+    JoinActor { actor: ActorId },
+    /// The asking actor cannot handle the cast in its hand: keep it as a dead letter.
+    RefuseInHand { actor: ActorId, why: String },
+    /// Take and remove up to `max` dead letters: [`Answer::DeadLetters`].
+    DeadLetters { max: usize },
+    /// What the node has counted: [`Answer::Counters`].
+    Counters,
+    /// Start a supervisor with these children. Answered when all are up: [`Answer::Supervising`].
+    StartSupervisor { rules: SupervisorRules, children: Vec<ActorId> },
+    /// Make the mailbox of a supervised actor that is not started yet: [`Answer::Spawned`].
+    MakeActor(ActorSpec),
+    /// Stop the children in reverse order, answer when none is left: [`Answer::SupervisorEnded`].
+    StopSupervisor { supervisor: u64 },
+    /// Answered when the supervisor has ended: [`Answer::SupervisorEnded`].
+    JoinSupervisor { supervisor: u64 },
+    /// The children and their states: [`Answer::Children`].
+    WhichChildren { supervisor: u64 },
+    /// Stop everything in order, then kill what is left: [`Answer::Done`].
+    Shutdown { timeout: Duration },
+}
+
+/// What the node answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// It was done.
+    Done,
+    /// There is no such process, actor or supervisor any more.
+    NoProc,
+    ProcessSpawned {
+        process: ProcessId,
+        pid: u32,
+    },
+    /// The actor is ready, or made.
+    Spawned(ActorId),
+    NotSpawned(SpawnFailure),
+    /// A plain process has ended: its report, and its result if it returned.
+    Exited {
+        report: Box<ExitReport>,
+        result: Option<Vec<u8>>,
+    },
+    /// An actor has ended for good.
+    Ended(Box<ExitReport>),
+    DeadLetters(Vec<DeadLetter>),
+    Counters(Counters),
+    Supervising {
+        supervisor: u64,
+    },
+    /// The supervisor's rules cannot work.
+    BadRules(String),
+    SupervisorEnded(SupervisorEnd),
+    Children(Vec<ChildInfo>),
+}
+
+/// A plain process to be started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ProcessSpec {
+    pub(crate) name: String,
+    /// Offset of the function that the process enters.
+    pub(crate) entry: u64,
+    pub(crate) args: Vec<u8>,
+    pub(crate) start_timeout: Duration,
+    pub(crate) stderr: Stderr,
+}
+
+/// An actor to be started, as often as wanted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ActorSpec {
+    pub(crate) name: String,
+    pub(crate) type_name: String,
+    /// Offset of the function that its process enters.
+    pub(crate) entry: u64,
+    pub(crate) args: Vec<u8>,
+    /// Names of the handlers, by number.
+    pub(crate) handlers: Vec<String>,
+    pub(crate) mailbox: MailboxSize,
+    pub(crate) start_timeout: Duration,
+    pub(crate) stderr: Stderr,
+}
+
+/// Where the standard error of a process goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stderr {
+    /// Through the node, which keeps the last 4 KiB for the exit report and passes everything on.
+    #[default]
+    Capture,
+    /// Where the node's goes, past the node. The exit report has none of it.
+    Inherit,
+}
+
+/// Why a process did not start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum SpawnFailure {
+    /// It ended before it was ready.
+    Died(Box<ExitReport>),
+    /// It was not ready in time and was killed.
+    TimedOut,
+    /// There never was a process.
+    System(String),
+}
+
+/// A message that no actor handled to its end.
+///
+/// Dead letters are kept by the node, the oldest dropped first, until somebody takes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The name of the actor that it was for.
+    pub actor: String,
+    /// The handler that it was for.
+    pub handler: String,
+    /// The encoded arguments, in MessagePack.
+    pub payload: Vec<u8>,
+    /// How often it was handed out.
+    pub deliveries: u32,
+    /// Whether somebody waited for an answer.
+    pub is_call: bool,
+    /// Why it is here, the exit reason of the life that had it in hand if there was one.
+    pub reason: String,
+}
+
+/// What a node has counted since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Processes that were started.
+    pub spawned: u64,
+    /// Processes that have ended, of themselves or not.
+    pub ended: u64,
+    /// Of those, how many ended otherwise than normally.
+    pub failed: u64,
+    /// Lives of actors after the first.
+    pub restarts: u64,
+    /// Deaths with a message in hand.
+    pub died_at_work: u64,
+    /// Messages handed out again after such a death.
+    pub redelivered: u64,
+    /// Messages that became dead letters.
+    pub dead_letters: u64,
+    /// Dead letters that were dropped because there were too many.
+    pub dead_letters_dropped: u64,
+    /// Times the zygote was started.
+    pub zygotes: u64,
+}
+
+/// Why a supervisor has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SupervisorEnd {
+    /// It was asked to stop, or the node ended.
+    Stopped,
+    /// A child did not come up while the supervisor was started.
+    StartFailed {
+        /// The child.
+        id: String,
+        /// Why.
+        reason: crate::exit::ExitReason,
+    },
+    /// A child would have had to be restarted once more than the intensity allows.
+    GaveUp {
+        /// The child.
+        id: String,
+        /// How it ended last.
+        reason: crate::exit::ExitReason,
+    },
+    /// The children that matter have ended.
+    AutoShutdown {
+        /// The last of them.
+        id: String,
+    },
+}
+
+/// A child of a supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChildInfo {
+    /// Its id among its siblings.
+    pub id: String,
+    /// What it is doing.
+    pub state: ChildCondition,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Its operating-system process, if one runs.
+    pub pid: Option<u32>,
+}
+
+/// What a child of a supervisor is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChildCondition {
+    /// Its process starts.
+    Starting,
+    /// It is up.
+    Up,
+    /// It waits for the next attempt to start it.
+    Restarting,
+    /// It was asked to stop.
+    Stopping,
+    /// It does not run and will not by itself.
+    Ended,
+}
