@@ -1,0 +1,209 @@
+//! `#[handlers]`: the user's block as it was, the calls type, and the implementation of `Actor`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
+use syn::{Error, Ident, ItemImpl, Result};
+
+use super::calls::{CallsType, attributes, constant_name};
+use crate::ast::{Block, Handler, Kind, Method, Param, combine};
+use crate::{fallback, types, valid};
+
+pub(crate) fn handlers(options: TokenStream, input: TokenStream) -> TokenStream {
+    let original: ItemImpl = match syn::parse2(input) {
+        Ok(original) => original,
+        Err(error) => return error.into_compile_error(),
+    };
+    let ident = match valid::inherent_impl(&original) {
+        Ok(ident) => ident,
+        Err(error) => return fallback::only_original(&error, &original),
+    };
+    let (block, mut outcome) = Block::new(original, ident);
+    for rules in [no_options(options), block.validate()] {
+        if let Err(error) = rules {
+            combine(&mut outcome, error);
+        }
+    }
+    match outcome {
+        Ok(()) => expand(&block),
+        Err(error) => fallback::stand_in(error, &block),
+    }
+}
+
+fn no_options(options: TokenStream) -> Result<()> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    let message = "`#[handlers]` has no options; those of the actor go into `#[actor(...)]` on its type";
+    Err(Error::new_spanned(options, message))
+}
+
+fn expand(block: &Block) -> TokenStream {
+    let original = &block.original;
+    let calls = CallsType::new(block);
+    let definition = calls.definition(block);
+    let methods = calls.methods(block);
+    let actor = actor_impl(block, &calls);
+    quote! {
+        #original
+        #definition
+        #methods
+        #actor
+    }
+}
+
+fn actor_impl(block: &Block, calls: &CallsType) -> TokenStream {
+    let original = &block.original;
+    let actor = &original.self_ty;
+    let (impl_generics, _, where_clause) = original.generics.split_for_impl();
+    let calls = calls.path(&original.generics);
+    let names = block.handlers.iter().map(|handler| handler.method.ident().unraw().to_string());
+    let init = init(block);
+    let dispatch = dispatch(block, &calls);
+    let terminate = block.terminates.first().map(terminate);
+    quote! {
+        #[automatically_derived]
+        #[allow(clippy::needless_question_mark, clippy::unit_arg)]
+        impl #impl_generics ::actor_core::Actor for #actor #where_clause {
+            type Calls = #calls;
+            const OPTIONS: ::actor_core::ActorOptions =
+                <Self as ::actor_core::__private::Declared>::OPTIONS;
+            const HANDLERS: &'static [&'static str] = &[#(#names),*];
+            #init
+            #dispatch
+            #terminate
+        }
+    }
+}
+
+/// `Args`, how they are written, and `init`: the user's, or the actor itself as its own argument.
+fn init(block: &Block) -> TokenStream {
+    let actor = &block.original.self_ty;
+    let Some(method) = block.inits.first() else {
+        return quote! {
+            type Args = Self;
+            const ARGS: &'static ::actor_core::handler::Codec<Self> =
+                &::actor_core::handler::args::<#actor>();
+            fn init(
+                args: Self::Args,
+                _: &mut ::actor_core::Context<Self>,
+            ) -> ::core::result::Result<Self, ::actor_core::Failure> {
+                ::core::result::Result::Ok(args)
+            }
+        };
+    };
+    let types: Vec<_> = method.arguments().collect();
+    let args = match types[..] {
+        [ty] => quote!(#ty),
+        _ => quote!((#(#types,)*)),
+    };
+    let names = argument_names(method);
+    let pattern = match &names[..] {
+        [name] => quote!(#name),
+        _ => quote!((#(#names,)*)),
+    };
+    let made = invoke(method, None);
+    let made = match method.output().and_then(types::result_parts) {
+        Some(_) => quote!(#made.map_err(::actor_core::Failure::new)),
+        None => quote!(::core::result::Result::Ok(#made)),
+    };
+    quote! {
+        type Args = #args;
+        const ARGS: &'static ::actor_core::handler::Codec<#args> =
+            &::actor_core::handler::args::<#args>();
+        fn init(
+            #pattern: Self::Args,
+            __context: &mut ::actor_core::Context<Self>,
+        ) -> ::core::result::Result<Self, ::actor_core::Failure> {
+            #made
+        }
+    }
+}
+
+fn dispatch(block: &Block, calls: &TokenStream) -> TokenStream {
+    let arms = block.handlers.iter().enumerate().map(|(index, handler)| {
+        let cfgs = attributes(&handler.method, &["cfg"]);
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        let constant = constant_name(&handler.method);
+        let body = answer(handler);
+        quote!(#(#cfgs)* #index => <#calls>::#constant #body,)
+    });
+    quote! {
+        fn dispatch(
+            &mut self,
+            __delivery: ::actor_core::Delivery<'_>,
+            __context: &mut ::actor_core::Context<Self>,
+        ) -> ::actor_core::Handled {
+            match __delivery.handler() {
+                #(#arms)*
+                _ => __delivery.unknown(),
+            }
+        }
+    }
+}
+
+/// What follows the handler's constant in its arm: decode, run, reply.
+fn answer(handler: &Handler) -> TokenStream {
+    let method = &handler.method;
+    let names = argument_names(method);
+    let run = invoke(method, Some(quote!(self)));
+    let is_result = method.output().and_then(types::result_parts).is_some();
+    match (handler.kind, is_result) {
+        (Kind::Call, false) => quote!(.reply(__delivery, |(#(#names,)*)| #run)),
+        (Kind::Call, true) => quote!(.try_reply(__delivery, |(#(#names,)*)| #run)),
+        (Kind::Cast, false) => quote! {
+            .accept(__delivery, |(#(#names,)*)| {
+                #run;
+                ::core::result::Result::Ok(())
+            })
+        },
+        (Kind::Cast, true) => quote! {
+            .accept(__delivery, |(#(#names,)*)| {
+                #run.map(::core::mem::drop).map_err(::actor_core::Failure::new)
+            })
+        },
+    }
+}
+
+fn terminate(method: &Method) -> TokenStream {
+    let run = invoke(method, Some(quote!(self)));
+    quote! {
+        fn terminate(
+            &mut self,
+            __reason: &::actor_core::ExitReason,
+            __context: &mut ::actor_core::Context<Self>,
+        ) {
+            #run
+        }
+    }
+}
+
+/// The user's method applied to what the surrounding code has: its receiver, the arguments by
+/// their generated names, the context and the reason.
+fn invoke(method: &Method, receiver: Option<TokenStream>) -> TokenStream {
+    let ident = method.ident();
+    let mut names = argument_names(method).into_iter();
+    let params = method.params.iter().map(|param| match param {
+        Param::Context => quote!(__context),
+        Param::Reason => quote!(__reason),
+        Param::Argument { .. } => {
+            let name = names.next();
+            quote!(#name)
+        }
+    });
+    let arguments = receiver.into_iter().chain(params);
+    let result = quote!(Self::#ident(#(#arguments),*));
+    match method.signature.asyncness {
+        None => result,
+        Some(_) => quote! {
+            ::actor_core::__private::block_on_in(
+                &<Self as ::actor_core::Actor>::OPTIONS.runtime,
+                #result,
+            )
+        },
+    }
+}
+
+fn argument_names(method: &Method) -> Vec<Ident> {
+    (0..method.arguments().count()).map(|i| format_ident!("__argument_{i}")).collect()
+}

@@ -1,0 +1,51 @@
+//! A stand-in for what could not be expanded, so that one mistake gives one error.
+//!
+//! The actor still implements `Actor`, but its calls type depends on an array whose length is the
+//! error. The compiler shows the error once, and is silent about everything that is done with a
+//! type that it cannot know.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, ItemImpl};
+
+use crate::ast::Block;
+
+/// The block as the user wrote it beside `error`, where not even its actor is known.
+pub(crate) fn only_original(error: &Error, original: &ItemImpl) -> TokenStream {
+    let error = error.to_compile_error();
+    quote!(#error #original)
+}
+
+/// The block without our attributes, and an `Actor` whose calls type is the first error.
+pub(crate) fn stand_in(error: Error, block: &Block) -> TokenStream {
+    let original = &block.original;
+    let actor = &original.self_ty;
+    let (impl_generics, _, where_clause) = original.generics.split_for_impl();
+    let mut errors = error.into_iter().map(|error| error.to_compile_error());
+    let first = errors.next();
+    quote! {
+        #original
+        #(#errors)*
+        #[automatically_derived]
+        impl #impl_generics ::actor_core::Actor for #actor #where_clause {
+            type Calls = <[(); #first] as ::core::ops::Deref>::Target;
+            type Args = Self::Calls;
+            const OPTIONS: ::actor_core::ActorOptions = ::actor_core::ActorOptions::named("");
+            const ARGS: &'static ::actor_core::handler::Codec<Self::Args> = ::core::unreachable!();
+            const HANDLERS: &'static [&'static str] = &[];
+            fn init(
+                _: Self::Args,
+                _: &mut ::actor_core::Context<Self>,
+            ) -> ::core::result::Result<Self, ::actor_core::Failure> {
+                ::core::unreachable!()
+            }
+            fn dispatch(
+                &mut self,
+                _: ::actor_core::Delivery<'_>,
+                _: &mut ::actor_core::Context<Self>,
+            ) -> ::actor_core::Handled {
+                ::core::unreachable!()
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `#[actor_core::main]`: the user's function with the guard around it, run to its end if `async`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, ItemFn, Result};
+
+pub(crate) fn wrap(options: TokenStream, input: TokenStream) -> TokenStream {
+    let function: ItemFn = match syn::parse2(input) {
+        Ok(function) => function,
+        Err(error) => return error.into_compile_error(),
+    };
+    match validate(&options, &function) {
+        Ok(()) => expand(&function),
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#error fn main() {})
+        }
+    }
+}
+
+fn validate(options: &TokenStream, function: &ItemFn) -> Result<()> {
+    let signature = &function.sig;
+    if !options.is_empty() {
+        return Err(Error::new_spanned(options, "`#[actor_core::main]` has no options"));
+    }
+    if signature.ident != "main" {
+        let message = "`#[actor_core::main]` belongs on the function `main`";
+        return Err(Error::new_spanned(&signature.ident, message));
+    }
+    if let Some(input) = signature.inputs.first() {
+        let message = "`main` takes no parameters: use `std::env::args()`";
+        return Err(Error::new_spanned(input, message));
+    }
+    if let Some(param) = signature.generics.params.first() {
+        return Err(Error::new_spanned(param, "`main` has no generic parameters"));
+    }
+    Ok(())
+}
+
+fn expand(function: &ItemFn) -> TokenStream {
+    let ItemFn { attrs, vis, sig, block } = function;
+    let output = &sig.output;
+    let body = match sig.asyncness {
+        None => {
+            let statements = &block.stmts;
+            quote!(#(#statements)*)
+        }
+        Some(_) => quote! {
+            async fn main() #output #block
+            ::actor_core::__private::block_on(main())
+        },
+    };
+    quote! {
+        #(#attrs)*
+        #vis fn main() #output {
+            let __main = ::actor_core::__private::main_guard();
+            #body
+        }
+    }
+}

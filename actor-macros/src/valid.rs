@@ -1,0 +1,241 @@
+//! The rules, one after the other. Each error stands at the user's token and says what to write
+//! instead; a block with several mistakes gets all of them at once.
+
+use syn::{Data, Error, FnArg, Generics, ItemImpl, Result, Signature, Type};
+
+use crate::ast::{Block, Declaration, Handler, Kind, Method, Param, combine};
+use crate::attr::PolicyKind;
+use crate::types;
+
+/// The widest handler; a message of more parts deserves a struct of its own.
+pub(crate) const ARGUMENTS_MAX: usize = 12;
+
+/// Method names that something else on an `ActorRef` or an actor would answer to, silently.
+///
+/// A method of `ActorRef` wins over one behind its `Deref`, and so does a method of any trait in
+/// scope. Room is kept for what references will learn to do, because adding a method there must
+/// not change the meaning of a program.
+#[rustfmt::skip]
+const RESERVED: &[&str] = &[
+    // Methods of `ActorRef`, now and later.
+    "calls", "id", "name", "incarnation", "stop", "stop_now", "stop_timeout", "kill", "is_alive",
+    "status", "pid", "join", "link", "unlink", "monitor", "demonitor", "register", "unregister",
+    "cast", "call", "send", "spawn", "spawn_with", "define",
+    // Methods of common traits, as long as they take `self`.
+    "clone", "clone_from", "clone_into", "to_owned", "eq", "ne", "cmp", "partial_cmp", "lt", "le",
+    "gt", "ge", "max", "min", "clamp", "hash", "fmt", "to_string", "into", "try_into", "borrow",
+    "borrow_mut", "as_ref", "as_mut", "deref", "deref_mut", "drop", "type_id", "serialize",
+    "into_future", "into_iter", "instrument", "in_current_span", "with_subscriber",
+    "with_current_subscriber",
+];
+
+impl Declaration<'_> {
+    pub(crate) fn validate(&self) -> Result<()> {
+        let mut outcome = Ok(());
+        if let Data::Union(data) = &self.original.data {
+            let message = "an actor is a struct or an enum";
+            combine(&mut outcome, Error::new_spanned(data.union_token, message));
+        }
+        if let Err(error) = no_lifetimes(&self.original.generics) {
+            combine(&mut outcome, error);
+        }
+        if let Some(policy) = &self.options.cast_policy {
+            cast_can_follow(&mut outcome, policy);
+        }
+        outcome
+    }
+}
+
+impl Block {
+    pub(crate) fn validate(&self) -> Result<()> {
+        let mut outcome = Ok(());
+        if let Some(token) = self.original.unsafety {
+            combine(&mut outcome, Error::new_spanned(token, "an actor's handlers are safe to call"));
+        }
+        for handler in &self.handlers {
+            handler.validate(&mut outcome);
+        }
+        at_most_one(&mut outcome, &self.inits, "`#[init]`");
+        at_most_one(&mut outcome, &self.terminates, "`#[terminate]`");
+        self.inits.iter().for_each(|init| validate_init(&mut outcome, init));
+        self.terminates.iter().for_each(|method| validate_terminate(&mut outcome, method));
+        outcome
+    }
+}
+
+/// Where `#[handlers]` cannot work at all, said before the block is taken apart.
+pub(crate) fn inherent_impl(block: &ItemImpl) -> Result<syn::Ident> {
+    if let Some((_, path, _)) = &block.trait_ {
+        let message = "`#[handlers]` belongs on the actor's own `impl` block, not on that of a trait";
+        return Err(Error::new_spanned(path, message));
+    }
+    no_lifetimes(&block.generics)?;
+    let message = "`#[handlers]` belongs on the `impl` block of a struct or an enum";
+    match &*block.self_ty {
+        Type::Path(path) if path.qself.is_none() => match path.path.segments.last() {
+            Some(segment) => Ok(segment.ident.clone()),
+            None => Err(Error::new_spanned(path, message)),
+        },
+        other => Err(Error::new_spanned(other, message)),
+    }
+}
+
+impl Handler {
+    fn validate(&self, outcome: &mut Result<()>) {
+        self.check_name(outcome);
+        borrows_self(outcome, &self.method, "a handler works on the actor");
+        plain_signature(outcome, &self.method.signature);
+        owned_arguments(outcome, &self.method);
+        no_reason(outcome, &self.method);
+        self.check_output(outcome);
+        if let (Kind::Cast, Some(policy)) = (self.kind, &self.options.on_crash) {
+            cast_can_follow(outcome, policy);
+        }
+    }
+
+    fn check_name(&self, outcome: &mut Result<()>) {
+        let ident = self.method.ident();
+        if RESERVED.iter().any(|reserved| ident == reserved) {
+            let message = format!(
+                "a handler cannot be named `{ident}`: on an `ActorRef` that name means something \
+                 else; choose another",
+            );
+            combine(outcome, Error::new_spanned(ident, message));
+        }
+    }
+
+    fn check_output(&self, outcome: &mut Result<()>) {
+        let Some(ty) = self.method.output() else { return };
+        if let Some(reference) = types::find_reference(ty) {
+            let message = format!(
+                "a reply travels to another process, so it owns its data: return `{}`",
+                types::owned_form(reference),
+            );
+            combine(outcome, Error::new_spanned(reference, message));
+        }
+        if let Type::ImplTrait(ty) = ty {
+            let message = "a reply has one type that both processes know: name it";
+            combine(outcome, Error::new_spanned(ty, message));
+        }
+        let is_result = types::result_parts(ty).is_some();
+        if self.kind == Kind::Cast && !types::is_unit(&self.method.signature.output) && !is_result {
+            let message = "nobody waits for the outcome of a cast: return nothing, or `Result<(), E>` \
+                           whose `Err` ends the actor, or make it a `#[call]`";
+            combine(outcome, Error::new_spanned(ty, message));
+        }
+    }
+}
+
+fn validate_init(outcome: &mut Result<()>, init: &Method) {
+    if let Some(receiver) = init.receiver() {
+        let message = "`#[init]` makes the actor, so there is no `self` yet: remove it";
+        combine(outcome, Error::new_spanned(receiver, message));
+    }
+    if init.output().is_none() {
+        let message = "`#[init]` returns the actor: add `-> Self` or `-> Result<Self, E>`";
+        combine(outcome, Error::new_spanned(init.ident(), message));
+    }
+    plain_signature(outcome, &init.signature);
+    owned_arguments(outcome, init);
+    no_reason(outcome, init);
+}
+
+fn validate_terminate(outcome: &mut Result<()>, method: &Method) {
+    borrows_self(outcome, method, "`#[terminate]` says goodbye to the actor");
+    plain_signature(outcome, &method.signature);
+    if let Some(ty) = method.arguments().next() {
+        let message = "`#[terminate]` is told the `&ExitReason` and lent a `&mut Context<Self>`, \
+                       nothing else: remove this parameter";
+        combine(outcome, Error::new_spanned(ty, message));
+    }
+    if !types::is_unit(&method.signature.output) {
+        let message = "nobody is left to use what `#[terminate]` returns: return nothing";
+        combine(outcome, Error::new_spanned(&method.signature.output, message));
+    }
+}
+
+fn borrows_self(outcome: &mut Result<()>, method: &Method, because: &str) {
+    let Some(receiver) = method.receiver() else {
+        let message = format!("{because}: add `&mut self` or `&self` as its first parameter");
+        return combine(outcome, Error::new_spanned(method.ident(), message));
+    };
+    if !matches!(&*receiver.ty, Type::Reference(_)) {
+        let message = format!("{because} and leaves it in place: write `&mut self` or `&self`");
+        combine(outcome, Error::new_spanned(receiver, message));
+    }
+}
+
+fn plain_signature(outcome: &mut Result<()>, signature: &Signature) {
+    if let Some(param) = signature.generics.params.first() {
+        let message = "a message has one type that both processes know: a handler has no generic \
+                       parameters of its own";
+        combine(outcome, Error::new_spanned(param, message));
+    }
+    if let Some(token) = signature.unsafety {
+        let message = "anybody may send this message: a handler is not `unsafe`";
+        combine(outcome, Error::new_spanned(token, message));
+    }
+    if let Some(variadic) = &signature.variadic {
+        combine(outcome, Error::new_spanned(variadic, "a message has a fixed number of parts"));
+    }
+}
+
+fn owned_arguments(outcome: &mut Result<()>, method: &Method) {
+    for ty in method.arguments() {
+        if let Some(reference) = types::find_reference(ty) {
+            let message = format!(
+                "an argument travels to another process, so it owns its data: take `{}`",
+                types::owned_form(reference),
+            );
+            combine(outcome, Error::new_spanned(reference, message));
+        }
+        if let Type::ImplTrait(ty) = ty {
+            let message = "an argument has one type that both processes know: name it";
+            combine(outcome, Error::new_spanned(ty, message));
+        }
+    }
+    if method.arguments().count() > ARGUMENTS_MAX {
+        let message = format!("a message has at most {ARGUMENTS_MAX} parts: put them into a struct");
+        combine(outcome, Error::new_spanned(method.ident(), message));
+    }
+    let is_context = |param: &&Param| matches!(param, Param::Context);
+    if method.params.iter().filter(is_context).count() > 1 {
+        let message = "there is one `Context`: remove the other";
+        combine(outcome, Error::new_spanned(&method.signature.inputs, message));
+    }
+}
+
+fn no_reason(outcome: &mut Result<()>, method: &Method) {
+    if method.params.iter().any(|param| matches!(param, Param::Reason)) {
+        let typed = method.signature.inputs.iter().find_map(|input| match input {
+            FnArg::Typed(param) => types::borrowed_name(&param.ty).filter(|name| name == "ExitReason").map(|_| param),
+            FnArg::Receiver(_) => None,
+        });
+        let message = "only `#[terminate]` is told why the actor ends";
+        combine(outcome, Error::new_spanned(typed, message));
+    }
+}
+
+fn cast_can_follow(outcome: &mut Result<()>, policy: &crate::attr::Policy) {
+    if policy.kind == PolicyKind::Fail {
+        let message = "a cast has no caller to tell: use \"dead_letter\" or \"redeliver(n)\"";
+        combine(outcome, Error::new(policy.span, message));
+    }
+}
+
+fn no_lifetimes(generics: &Generics) -> Result<()> {
+    match generics.lifetimes().next() {
+        None => Ok(()),
+        Some(lifetime) => {
+            let message = "an actor lives in a process of its own and cannot borrow: own the data";
+            Err(Error::new_spanned(lifetime, message))
+        }
+    }
+}
+
+fn at_most_one(outcome: &mut Result<()>, methods: &[Method], attribute: &str) {
+    for method in methods.iter().skip(1) {
+        let message = format!("an actor has one {attribute}, and this is another: remove one");
+        combine(outcome, Error::new_spanned(method.ident(), message));
+    }
+}
