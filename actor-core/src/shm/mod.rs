@@ -10,6 +10,8 @@ pub(crate) mod event;
 pub(crate) mod extent;
 pub(crate) mod hands;
 pub(crate) mod layout;
+#[cfg(test)]
+mod models;
 pub(crate) mod payload;
 pub(crate) mod post;
 pub(crate) mod roster;

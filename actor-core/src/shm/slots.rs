@@ -458,10 +458,9 @@ pub(crate) fn note_return<R: Ring>(ring: &R) {
 /// Ends the ring at its tail, unless something new is there or under way. True: it is sealed.
 ///
 /// Producers must pass the tail slot, so none can be accepted behind the back of a consumer that
-/// has found the ring empty. What other consumers have claimed, or gave back behind the head, does
-/// not prevent it: a consumer that finds the ring sealed looks for returns first, and those who may
-/// still give something back are not counted. False as well while the slot at the tail is held for
-/// the lap before.
+/// has found the ring empty. What other consumers of a queue have claimed, or gave back behind the
+/// head, does not prevent it: returns are looked for first, sealed or not. False as well while the
+/// slot at the tail is held for the lap before.
 pub(crate) fn seal<R: Ring>(ring: &R) -> bool {
     let capacity = ring.capacity();
     let mut at = Position::load::<R::Memory>(ring.head(), capacity);

@@ -1,0 +1,216 @@
+//! Memory whose every access the checker decides on, futexes over it, and participants that die.
+//!
+//! A participant is killed before its n-th change of shared memory, for every n: the thread
+//! unwinds to [`mortal`] and does nothing more. Loads are not counted, since to die before a load
+//! is to die before the change that follows. Whoever joins the thread has the proof of the death.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use loom::sync::atomic::{AtomicU32, AtomicU64, fence};
+use loom::sync::{Condvar, Mutex};
+
+use crate::shm::words::{Memory, Word};
+use crate::time::Deadline;
+
+/// More changes than any participant of a model makes.
+const STEPS_MAX: u32 = 64;
+
+/// Runs `model` in every interleaving with at most so many preemptions.
+pub(super) fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut checker = loom::model::Builder::new();
+    checker.preemption_bound = Some(preemptions);
+    checker.check(model);
+}
+
+/// Checks `model` with a participant that has 0 steps to live, then 1, and so on, until no
+/// interleaving kills it any more. The model says whether it did.
+pub(super) fn check_deaths(preemptions: usize, model: impl Fn(u32) -> bool + Copy + Send + Sync + 'static) {
+    for steps in 0..STEPS_MAX {
+        let has_died = Arc::new(AtomicBool::new(false));
+        let note = has_died.clone();
+        check(preemptions, move || note.store(model(steps) | note.load(SeqCst), SeqCst));
+        if !has_died.load(SeqCst) {
+            assert!(steps > 0, "nothing was changed, so nobody could die");
+            return;
+        }
+    }
+    panic!("still dying after {STEPS_MAX} steps");
+}
+
+struct Killed;
+
+loom::thread_local! {
+    static STEPS_LEFT: Cell<u32> = Cell::new(u32::MAX);
+}
+
+/// Runs `life` with so many steps to live. `None`: it was killed on the way.
+pub(super) fn mortal<T>(steps: u32, life: impl FnOnce() -> T) -> Option<T> {
+    STEPS_LEFT.with(|left| left.set(steps));
+    let end = catch_unwind(AssertUnwindSafe(life));
+    STEPS_LEFT.with(|left| left.set(u32::MAX));
+    match end {
+        Ok(value) => Some(value),
+        Err(payload) if payload.is::<Killed>() => None,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// About to change shared memory: this may be the end.
+fn step() {
+    STEPS_LEFT.with(|left| match left.get() {
+        u32::MAX => {}
+        0 => resume_unwind(Box::new(Killed)),
+        steps => left.set(steps - 1),
+    });
+}
+
+/// The checker's memory.
+pub(super) struct Checked;
+
+impl Memory for Checked {
+    type Word64 = Word64;
+    type Word32 = Futex;
+
+    fn fence() {
+        fence(SeqCst);
+    }
+
+    fn sleep(word: &Futex, expected: u32, _: Deadline) -> bool {
+        step();
+        word.sleep(expected);
+        // Chosen, and dead before it can do anything about it.
+        step();
+        true
+    }
+
+    fn wake(word: &Futex, count: u32) -> usize {
+        step();
+        word.wake(count)
+    }
+
+    fn ring_doorbells(_: u64) {
+        step();
+        DOORBELL.ring();
+    }
+}
+
+loom::lazy_static! {
+    /// The doorbell of the only process of a model that has async waiters.
+    static ref DOORBELL: Futex = Futex::new(0);
+}
+
+/// The doorbell of the process with async waiters.
+pub(super) fn doorbell() -> &'static Futex {
+    &DOORBELL
+}
+
+pub(super) struct Word64(AtomicU64);
+
+impl Word64 {
+    pub(super) fn new(value: u64) -> Word64 {
+        Word64(AtomicU64::new(value))
+    }
+}
+
+/// A word that threads can sleep on, as the kernel has it: comparing and falling asleep are one
+/// step against a wake, a wake chooses sleepers in their order, and one that was chosen is awake.
+pub(super) struct Futex {
+    value: AtomicU32,
+    sleepers: Mutex<Sleepers>,
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct Sleepers {
+    next: u32,
+    asleep: VecDeque<u32>,
+}
+
+impl Futex {
+    pub(super) fn new(value: u32) -> Futex {
+        Futex { value: AtomicU32::new(value), sleepers: Mutex::default(), woken: Condvar::new() }
+    }
+
+    fn sleep(&self, expected: u32) {
+        let mut sleepers = self.sleepers.lock().unwrap();
+        if self.value.load(Acquire) != expected {
+            return;
+        }
+        let me = sleepers.next;
+        sleepers.next += 1;
+        sleepers.asleep.push_back(me);
+        while sleepers.asleep.contains(&me) {
+            sleepers = self.woken.wait(sleepers).unwrap();
+        }
+    }
+
+    fn wake(&self, count: u32) -> usize {
+        let mut sleepers = self.sleepers.lock().unwrap();
+        let chosen = sleepers.asleep.len().min(count as usize);
+        if chosen != 0 {
+            sleepers.asleep.drain(..chosen);
+            self.woken.notify_all();
+        }
+        chosen
+    }
+
+    /// Changes the value and wakes everybody, as a doorbell is rung.
+    pub(super) fn ring(&self) {
+        self.value.fetch_add(1, Ordering::AcqRel);
+        self.wake(u32::MAX);
+    }
+}
+
+macro_rules! impl_word {
+    ($word:ty, $inner:tt, $value:ty) => {
+        impl Word<$value> for $word {
+            fn load(&self, order: Ordering) -> $value {
+                self.$inner.load(order)
+            }
+            fn store(&self, value: $value, order: Ordering) {
+                step();
+                self.$inner.store(value, order)
+            }
+            fn compare_exchange(&self, current: $value, new: $value, success: Ordering) -> Result<$value, $value> {
+                step();
+                self.$inner.compare_exchange(current, new, success, Acquire)
+            }
+            fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                step();
+                self.$inner.fetch_add(value, order)
+            }
+            fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+                step();
+                self.$inner.fetch_or(value, order)
+            }
+            fn fetch_and(&self, value: $value, order: Ordering) -> $value {
+                step();
+                self.$inner.fetch_and(value, order)
+            }
+        }
+    };
+}
+
+impl_word!(Word64, 0, u64);
+impl_word!(Futex, value, u32);
+
+/// A killed thread changes nothing more, and the next one is a new life.
+#[test]
+fn smoke() {
+    check_deaths(2, |steps| {
+        let word = std::rc::Rc::new(Word64::new(0));
+        let victim = loom::thread::spawn({
+            let word = word.clone();
+            move || mortal(steps, || (1..=3).for_each(|value| word.store(value, Relaxed))).is_none()
+        });
+        let has_died = victim.join().unwrap();
+        assert_eq!(word.load(Relaxed), u64::from(steps.min(3)));
+        assert_eq!(has_died, steps < 3);
+        has_died
+    });
+}
