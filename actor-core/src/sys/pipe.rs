@@ -73,6 +73,10 @@ mod tests {
         assert_eq!(write(writer.as_fd(), b"name").unwrap(), 4);
         assert_eq!(read(reader.as_fd(), &mut buffer).unwrap(), Read::Bytes(4));
         drop(writer);
+        // Other tests fork, and until their children have ended they hold copies of the writer.
+        while read(reader.as_fd(), &mut buffer).unwrap() == Read::Empty {
+            std::thread::yield_now();
+        }
         assert_eq!(read(reader.as_fd(), &mut buffer).unwrap(), Read::Closed);
     }
 
