@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+mod boot;
 mod control;
 mod core;
 mod exit;

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 use super::layout::PAGE;
 use super::roster;
-use crate::id::{Participant, WindowId};
+use crate::id::{PARTICIPANTS_MAX, Participant, WindowId};
 use crate::sys::{futex, map, memfd};
 
 /// Says what a descriptor is that a process inherits.
@@ -187,6 +187,11 @@ impl Segment {
         }
     }
 
+    /// What remains readable when this value is gone, or in a signal handler.
+    pub(crate) fn census(&self) -> Census {
+        Census { prologue: self.prologue(), base: self.base }
+    }
+
     fn start(&self) -> NonNull<u8> {
         NonNull::new(self.base).expect("a mapping is not at zero")
     }
@@ -246,7 +251,7 @@ impl Segment {
 
     /// One past the highest participant that has ever been used.
     pub(crate) fn participants_end(&self) -> u16 {
-        self.prologue().participants_end.load(Acquire).min(crate::id::PARTICIPANTS_MAX as u32) as u16
+        self.prologue().participants_end.load(Acquire).min(PARTICIPANTS_MAX as u32) as u16
     }
 
     /// Called by the node before it uses a participant for the first time.
@@ -257,11 +262,7 @@ impl Segment {
 
     /// The record of a participant.
     pub(crate) fn record(&self, participant: Participant) -> &'static roster::Record {
-        let offset = ROSTER_AT + participant.index() as u64 * roster::RECORD_BYTES;
-        // SAFETY: a participant has 14 bits, so the record lies in the roster, which lies in the
-        // mapping of `SEGMENT_BYTES`; it is aligned to pages, consists of atomics and of byte
-        // arrays behind `UnsafeCell`, and the mapping is never unmapped.
-        unsafe { &*self.base.add(offset as usize).cast::<roster::Record>() }
+        record_at(self.base, participant.index())
     }
 
     /// The line of the window table for `index`.
@@ -355,6 +356,41 @@ impl Segment {
         // page-aligned, and made of atomics only, for which any bytes are valid.
         unsafe { &*self.base.cast::<Prologue>() }
     }
+}
+
+/// Who lives in the node, for one who only looks. Makes no system calls and takes no locks.
+#[derive(Clone, Copy)]
+pub(crate) struct Census {
+    prologue: &'static Prologue,
+    base: *mut u8,
+}
+
+// SAFETY: as for `Segment`.
+unsafe impl Send for Census {}
+// SAFETY: as for `Segment`.
+unsafe impl Sync for Census {}
+
+impl Census {
+    pub(crate) fn node_pid(self) -> u32 {
+        self.prologue.node_pid.load(Relaxed)
+    }
+
+    /// The pids of all processes that were made and not yet reaped.
+    pub(crate) fn pids(self) -> impl Iterator<Item = u32> {
+        let end = self.prologue.participants_end.load(Acquire).min(PARTICIPANTS_MAX as u32) as usize;
+        let first = Participant::NODE.index() + 1;
+        (first..end).map(move |index| record_at(self.base, index).pid.load(Acquire)).filter(|pid| *pid != 0)
+    }
+}
+
+/// The record with this index in the segment that is mapped at `base`.
+fn record_at(base: *mut u8, index: usize) -> &'static roster::Record {
+    assert!(index < PARTICIPANTS_MAX, "participant {index} of {PARTICIPANTS_MAX}");
+    let offset = ROSTER_AT + index as u64 * roster::RECORD_BYTES;
+    // SAFETY: the index was checked, so the record lies in the roster, which lies in the mapping
+    // of `SEGMENT_BYTES`; it is aligned to pages, consists of atomics and of byte arrays behind
+    // `UnsafeCell`, and the mapping is never unmapped.
+    unsafe { &*base.add(offset as usize).cast::<roster::Record>() }
 }
 
 /// Whether `fd` is a segment, of whatever version: sealed, of the right size, and marked.

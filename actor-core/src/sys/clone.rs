@@ -77,7 +77,10 @@ impl Cloner {
         let child = unsafe { clone3(&mut arguments)? };
         let Some(child) = child else {
             // SAFETY: The list's head lies in this thread's block, copied to the same address.
-            unsafe { set_robust_list(self.robust_list, self.robust_list_bytes)? };
+            if unsafe { set_robust_list(self.robust_list, self.robust_list_bytes) }.is_err() {
+                // An error here would be taken for the original's, and there would be two of it.
+                process::exit_now(1);
+            }
             return Ok(Side::Child);
         };
         Ok(Side::Original(child))

@@ -2,7 +2,9 @@
 //!
 //! The program is named by `/proc/self/exe`, which stays the same file when its path has been
 //! replaced by an upgrade. `posix_spawn` shares the memory until the exec, so the cost does not
-//! grow with the size of the process.
+//! grow with the size of the process. Descriptors are passed under fixed numbers, and all others
+//! are closed before the exec: afterwards it could not be told which of them a constructor of some
+//! library has opened for itself.
 
 #![allow(unsafe_code)]
 
@@ -12,6 +14,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
+use std::sync::OnceLock;
 
 use rustix::io::{Errno, Result};
 use rustix::process::Pid;
@@ -26,19 +29,30 @@ pub(crate) struct Started {
     pub(crate) pidfd: OwnedFd,
 }
 
-/// Starts this program anew, with `variable` added to the environment, the descriptors of `keep`
-/// open under their numbers, stdin at `/dev/null`, stdout and stderr as ours, no signal blocked.
+/// The number that the first descriptor passed to a start has in the new process; the others
+/// follow it.
+pub(crate) const FIRST_PASSED: RawFd = 3;
+
+/// Starts this program anew, with `variable` added to the environment, the descriptors of `pass`
+/// open under the numbers from [`FIRST_PASSED`] on, stdin at `/dev/null`, stdout and stderr as
+/// ours, no signal blocked.
 ///
 /// Must be called by the thread whose end is to be the child's parent's end. Only this thread may
 /// reap, or the descriptor could mean another process.
 ///
 /// # Errors
 /// `ENOENT` where /proc is not mounted, `EAGAIN` at the limit of processes, `ENOMEM`, `EMFILE`.
-pub(crate) fn start(variable: (&str, &str), keep: &[BorrowedFd<'_>]) -> Result<Started> {
+pub(crate) fn start(variable: (&str, &str), pass: &[BorrowedFd<'_>]) -> Result<Started> {
     let room = format!("{:TITLE_BYTES$}", "");
     let arguments = [c"actor-core".to_owned(), CString::new(room).map_err(|_| Errno::INVAL)?];
-    let pid = spawn(&arguments, &environment_with(variable), keep)?;
+    let pid = spawn(&arguments, &environment_with(variable), pass)?;
     Ok(Started { pid, pidfd: pidfd::open(pid)? })
+}
+
+/// Whether [`start`] closes what it does not pass. Where the C library is too old for that, the
+/// new process has to do it.
+pub(crate) fn closes_others() -> bool {
+    add_close_from().is_some()
 }
 
 /// Our environment with one variable set, as `NAME=value` strings.
@@ -59,8 +73,11 @@ fn environment_with(variable: (&str, &str)) -> Vec<CString> {
 /// `int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
 /// const posix_spawnattr_t *attrp, char *const argv[], char *const envp[])` - starts a program.
 /// Man page: posix_spawn(3).
-fn spawn(arguments: &[CString], environment: &[CString], keep: &[BorrowedFd<'_>]) -> Result<Pid> {
-    let actions = FileActions::new(keep)?;
+fn spawn(arguments: &[CString], environment: &[CString], pass: &[BorrowedFd<'_>]) -> Result<Pid> {
+    // Copies above all target numbers: none is overwritten before it was passed itself.
+    let first_copy = FIRST_PASSED + pass.len() as RawFd;
+    let copies = pass.iter().map(|fd| copy_from(*fd, first_copy)).collect::<Result<Vec<_>>>()?;
+    let actions = FileActions::new(&copies)?;
     let attributes = Attributes::new()?;
     let (arguments, environment) = (pointers(arguments), pointers(environment));
     let mut pid = 0;
@@ -88,7 +105,7 @@ fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
 struct FileActions(libc::posix_spawn_file_actions_t);
 
 impl FileActions {
-    fn new(keep: &[BorrowedFd<'_>]) -> Result<FileActions> {
+    fn new(pass: &[OwnedFd]) -> Result<FileActions> {
         let mut actions = MaybeUninit::uninit();
         // SAFETY: The call initialises what it is given, or fails.
         let mut actions = FileActions(unsafe {
@@ -96,9 +113,10 @@ impl FileActions {
             actions.assume_init()
         });
         actions.open_null()?;
-        for descriptor in keep {
-            actions.inherit(descriptor.as_raw_fd())?;
+        for (number, descriptor) in (FIRST_PASSED..).zip(pass) {
+            actions.pass(descriptor.as_raw_fd(), number)?;
         }
+        actions.close_from(FIRST_PASSED + pass.len() as RawFd)?;
         Ok(actions)
     }
 
@@ -108,12 +126,38 @@ impl FileActions {
         check(unsafe { libc::posix_spawn_file_actions_addopen(&raw mut self.0, 0, path, libc::O_RDONLY, 0) })
     }
 
-    /// A copy onto itself takes close-on-exec away, in the child only.
-    fn inherit(&mut self, descriptor: RawFd) -> Result<()> {
+    fn pass(&mut self, descriptor: RawFd, number: RawFd) -> Result<()> {
         // SAFETY: The actions are initialised.
-        check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, descriptor, descriptor) })
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, descriptor, number) })
+    }
+
+    fn close_from(&mut self, first: RawFd) -> Result<()> {
+        // SAFETY: The actions are initialised, and the function is the one that was looked up.
+        add_close_from().map_or(Ok(()), |add| check(unsafe { add(&raw mut self.0, first) }))
     }
 }
+
+/// `int fcntl(int fd, F_DUPFD_CLOEXEC, int min)` - copies a descriptor to a number not below `min`.
+/// Man page: fcntl(2).
+fn copy_from(descriptor: BorrowedFd<'_>, min: RawFd) -> Result<OwnedFd> {
+    rustix::io::fcntl_dupfd_cloexec(descriptor, min)
+}
+
+/// `int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int from)` - looked
+/// up by name, because C libraries have it only since 2021. Man page: posix_spawn(3).
+fn add_close_from() -> Option<AddCloseFrom> {
+    static FOUND: OnceLock<Option<AddCloseFrom>> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let name = c"posix_spawn_file_actions_addclosefrom_np";
+        // SAFETY: A look-up by a name that ends with zero.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        // SAFETY: A function of this name has this type in every C library that has it; the null
+        // pointer becomes `None`.
+        unsafe { std::mem::transmute::<*mut libc::c_void, Option<AddCloseFrom>>(address) }
+    })
+}
+
+type AddCloseFrom = unsafe extern "C" fn(*mut libc::posix_spawn_file_actions_t, libc::c_int) -> libc::c_int;
 
 impl Drop for FileActions {
     fn drop(&mut self) {

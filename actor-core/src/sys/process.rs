@@ -54,6 +54,11 @@ pub(crate) fn thread_count() -> Result<usize> {
     links.checked_sub(2).ok_or(Errno::OVERFLOW)
 }
 
+/// `int pause(void)` - sleeps until a signal handler has run. Man page: pause(2).
+pub(crate) fn pause() {
+    rustix::event::pause();
+}
+
 /// `void _exit(int status)` - ends the process here and now: no destructors, no buffers, no
 /// handlers. Callable from a signal handler. Man page: _exit(2).
 pub(crate) fn exit_now(status: i32) -> ! {
