@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const PARTICIPANTS_MAX: usize = 1 << Participant::BITS;
 
 /// A row of the participant table: one process, while it lives. Zero is nobody, one is the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Participant(pub(crate) u16);
 
 impl Participant {

@@ -17,6 +17,7 @@ mod time;
 mod waker;
 mod wire;
 
+pub use boot::StartMethod;
 pub use core::{
     AutoShutdown, Backoff, ChildPhase, ChildStatus, Intensity, Restart, Shutdown, SpecError, Strategy, SupervisorEnd,
 };

@@ -207,13 +207,18 @@ impl Mailbox {
 
     /// Copies the message at a claimed position: the payload into `buffer`.
     pub(crate) fn read(&self, claim: Claim, buffer: &mut Vec<u8>) -> Option<Envelope> {
+        if let Some(number) = self.extent(claim) {
+            self.window.take_over_extent(number);
+        }
+        self.copy(claim, buffer)
+    }
+
+    /// [`Mailbox::read`] by one who only looks.
+    pub(crate) fn copy(&self, claim: Claim, buffer: &mut Vec<u8>) -> Option<Envelope> {
         let slot = self.window.slot(claim.position.index());
         let meta = Meta::load(slot);
         if meta.length as u64 > self.window.layout.shape.message_max {
             return None;
-        }
-        if let Some(number) = meta.extent {
-            self.window.take_over_extent(number);
         }
         // Two reads, so that a large payload starts where its reader wants it.
         buffer.clear();
@@ -313,12 +318,16 @@ impl Mailbox {
         (handling, actor.handled.load(Relaxed))
     }
 
-    /// Wakes whoever waits here: facts have changed that no event stands for.
-    pub(crate) fn wake_all(&self) {
-        Mapped::fence();
-        self.window.items().notify_all();
-        self.window.room().notify_all();
-        self.window.extent_room().notify_all();
+    /// The message that `receiver` has in its hand, if any.
+    pub(crate) fn in_hand(&self, receiver: Participant) -> Option<(Claim, Envelope)> {
+        let claim = slots::find_claimed(&self.window, receiver)?;
+        let mut payload = Vec::new();
+        self.copy(claim, &mut payload).map(|envelope| (claim, envelope))
+    }
+
+    /// The extent of a claimed message, if it has one.
+    pub(crate) fn extent(&self, claim: Claim) -> Option<u32> {
+        Meta::load(self.window.slot(claim.position.index())).extent
     }
 }
 

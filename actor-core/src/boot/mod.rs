@@ -21,4 +21,5 @@ mod zygote;
 mod tests;
 
 pub(crate) use entry::{Entry, Function, Start};
-pub(crate) use order::{Arguments, Bytes, Order, StartMethod};
+pub use order::StartMethod;
+pub(crate) use order::{Arguments, Bytes, Order};

@@ -45,7 +45,7 @@ pub(crate) enum Arguments {
 
 /// How processes are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum StartMethod {
+pub enum StartMethod {
     /// Forked by the zygote: a tenth of a millisecond.
     #[default]
     Zygote,

@@ -212,6 +212,13 @@ impl Supervision {
         self.children.iter().map(|(key, child)| (*key, &child.rules, child.state, child.restarts))
     }
 
+    /// Whether a child has ended and is not started again.
+    pub(crate) fn is_over(&self, key: ChildKey) -> bool {
+        let has_ended = self.children.get(&key).is_none_or(|child| child.state == ChildState::Ended);
+        // Children that are stopped to be restarted together end in between.
+        has_ended && !matches!(self.phase, Phase::Cycling(_)) && !self.postponed.iter().any(|(other, _)| *other == key)
+    }
+
     fn on_started(&mut self, key: ChildKey, now: Instant) {
         let Some(child) = self.children.get_mut(&key) else { return };
         // A child that was asked to stop meanwhile stays in that state.

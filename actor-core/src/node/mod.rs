@@ -8,7 +8,26 @@
 //! The node knows actors as entry points and bytes, never as types. It waits for nobody: every
 //! step that depends on a process has a deadline, and everything large or slow is done elsewhere.
 
+mod actors;
+mod client;
+mod ending;
+mod housekeeping;
+mod launch;
+mod life;
+mod reap;
 mod request;
+mod settle;
+mod stderr;
+mod supervisors;
+mod thread;
+mod timers;
+mod zygote;
 
+#[cfg(test)]
+mod tests;
+
+pub(crate) use client::{AskError, ask, ensure, tell};
+pub use client::{counters, dead_letters, set_start_method};
+pub(crate) use life::{Life, live};
 pub(crate) use request::{ActorSpec, Answer, ProcessSpec, Request, SpawnFailure};
-pub use request::{ChildCondition, ChildInfo, Counters, DeadLetter, Stderr, SupervisorEnd};
+pub use request::{Counters, DeadLetter, Stderr};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::SupervisorRules;
+use crate::boot::Entry;
+use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
 use crate::exit::ExitReport;
 use crate::id::{ActorId, ProcessId};
 use crate::mailbox::{MailboxSize, ReplyAddress};
@@ -46,6 +47,8 @@ pub(crate) enum Request {
     StartSupervisor { rules: SupervisorRules, children: Vec<ActorId> },
     /// Make the mailbox of a supervised actor that is not started yet: [`Answer::Spawned`].
     MakeActor(ActorSpec),
+    /// Remove an actor that was made and never started. Not answered.
+    UnmakeActor { actor: ActorId },
     /// Stop the children in reverse order, answer when none is left: [`Answer::SupervisorEnded`].
     StopSupervisor { supervisor: u64 },
     /// Answered when the supervisor has ended: [`Answer::SupervisorEnded`].
@@ -83,17 +86,21 @@ pub(crate) enum Answer {
         supervisor: u64,
     },
     /// The supervisor's rules cannot work.
-    BadRules(String),
+    BadRules(SpecError),
+    /// A child did not come up, and those before it were stopped.
+    SupervisorNotStarted {
+        child: String,
+        report: Box<ExitReport>,
+    },
     SupervisorEnded(SupervisorEnd),
-    Children(Vec<ChildInfo>),
+    Children(Vec<ChildStatus>),
 }
 
 /// A plain process to be started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ProcessSpec {
     pub(crate) name: String,
-    /// Offset of the function that the process enters.
-    pub(crate) entry: u64,
+    pub(crate) entry: Entry,
     pub(crate) args: Vec<u8>,
     pub(crate) start_timeout: Duration,
     pub(crate) stderr: Stderr,
@@ -104,8 +111,7 @@ pub(crate) struct ProcessSpec {
 pub(crate) struct ActorSpec {
     pub(crate) name: String,
     pub(crate) type_name: String,
-    /// Offset of the function that its process enters.
-    pub(crate) entry: u64,
+    pub(crate) entry: Entry,
     pub(crate) args: Vec<u8>,
     /// Names of the handlers, by number.
     pub(crate) handlers: Vec<String>,
@@ -177,60 +183,4 @@ pub struct Counters {
     pub dead_letters_dropped: u64,
     /// Times the zygote was started.
     pub zygotes: u64,
-}
-
-/// Why a supervisor has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum SupervisorEnd {
-    /// It was asked to stop, or the node ended.
-    Stopped,
-    /// A child did not come up while the supervisor was started.
-    StartFailed {
-        /// The child.
-        id: String,
-        /// Why.
-        reason: crate::exit::ExitReason,
-    },
-    /// A child would have had to be restarted once more than the intensity allows.
-    GaveUp {
-        /// The child.
-        id: String,
-        /// How it ended last.
-        reason: crate::exit::ExitReason,
-    },
-    /// The children that matter have ended.
-    AutoShutdown {
-        /// The last of them.
-        id: String,
-    },
-}
-
-/// A child of a supervisor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ChildInfo {
-    /// Its id among its siblings.
-    pub id: String,
-    /// What it is doing.
-    pub state: ChildCondition,
-    /// How often it was restarted.
-    pub restarts: u64,
-    /// Its operating-system process, if one runs.
-    pub pid: Option<u32>,
-}
-
-/// What a child of a supervisor is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ChildCondition {
-    /// Its process starts.
-    Starting,
-    /// It is up.
-    Up,
-    /// It waits for the next attempt to start it.
-    Restarting,
-    /// It was asked to stop.
-    Stopping,
-    /// It does not run and will not by itself.
-    Ended,
 }

@@ -50,6 +50,8 @@ pub(crate) struct Record {
     end: EndRecord,
     /// Where the result of a plain process lies: `index:16 | generation:32`, plus one; 0 is nowhere.
     result: AtomicU64,
+    /// The window that this process is making, plus one: between its claim and its attachment.
+    building: AtomicU32,
     order_length: AtomicU32,
     order: Text<ORDER_MAX>,
     /// The windows that this process has touched.
@@ -132,6 +134,7 @@ impl Record {
         self.pid.store(0, Relaxed);
         self.doorbell.store(0, Relaxed);
         self.result.store(0, Relaxed);
+        self.building.store(0, Relaxed);
         self.end.kind.store(0, Relaxed);
         self.order_length.store(self.order.write(order), Relaxed);
         self.set_stage(Stage::Ordered);
@@ -149,6 +152,20 @@ impl Record {
         self.end.text_length.store(self.end.text.write(text.as_bytes()), Relaxed);
         self.end.location_length.store(self.end.location.write(location.as_bytes()), Relaxed);
         self.end.kind.store(kind, Release); // PAIR: end-record
+    }
+
+    /// Changes with every process that has this record.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Acquire)
+    }
+
+    /// Notes which window this process is about to claim, or that it has done so.
+    pub(crate) fn set_building(&self, window: Option<u16>) {
+        self.building.store(window.map_or(0, |index| u32::from(index) + 1), Release);
+    }
+
+    pub(crate) fn building(&self) -> Option<u16> {
+        self.building.load(Acquire).checked_sub(1).map(|index| index as u16)
     }
 
     pub(crate) fn read_end(&self) -> End {

@@ -543,6 +543,26 @@ pub(crate) fn recover<R: Ring>(ring: &R, dead: Participant, mut settle: impl FnM
     recovered
 }
 
+/// The message that a participant has claimed, if any.
+pub(crate) fn find_claimed<R: Ring>(ring: &R, participant: Participant) -> Option<Claim> {
+    (0..ring.capacity()).find_map(|index| {
+        let seen = SlotWord(ring.word(index).load(Acquire));
+        let is_theirs = seen.state() == State::Claimed && seen.participant() == participant;
+        is_theirs.then(|| Claim { position: Position::new(seen.lap(), index), count: seen.count() })
+    })
+}
+
+/// [`recover`] of what `dead` was writing only; what it has claimed stays claimed.
+pub(crate) fn recover_writing<R: Ring>(ring: &R, dead: Participant) {
+    for index in 0..ring.capacity() {
+        let word = ring.word(index);
+        let seen = SlotWord(word.load(Acquire));
+        if seen.state() == State::Writing && seen.participant() == dead {
+            let _ = word.compare_exchange(seen.0, SlotWord::free(seen.lap() + 1).0, Release);
+        }
+    }
+}
+
 /// What a recovery found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recovered {

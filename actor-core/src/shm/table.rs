@@ -95,6 +95,8 @@ pub(super) fn claim(segment: &Segment, bytes: u64) -> Result<(u16, &'static Tabl
                 }
                 let generation = seen.generation().wrapping_add(1).max(1);
                 let mine = TableWord::new(Life::Building, segment.me(), generation);
+                // Dead after the claim, recovery finds it by this.
+                segment.record(segment.me()).set_building(Some(index));
                 if entry.word.compare_exchange(seen.0, mine.0, AcqRel, Acquire).is_ok() {
                     hint.store(at + 1, Relaxed);
                     return Ok((index, entry, generation));

@@ -10,6 +10,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Mutex, PoisonError};
 
 use super::event::Event;
 use super::layout::{HAND_BYTES, Header, Layout, SLOT_BYTES, Shape, SlotHead};
@@ -53,14 +54,20 @@ impl Window {
     /// See [`MakeError`].
     pub(crate) fn make(segment: &'static Segment, kind: Kind, shape: Shape) -> Result<Window, MakeError> {
         let layout = Layout::of(shape).ok_or(MakeError::Shape(shape))?;
+        let record = segment.record(segment.me());
+        // One at a time, because the record has one word for the window that is being made.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         let (index, entry, generation) = claim(segment, layout.total)?;
         let id = WindowId { index, generation };
-        segment.record(segment.me()).attach(index);
+        record.attach(index);
+        record.set_building(None);
+        drop(making);
         let (base, _) = segment.window_place(index).ok_or(MakeError::Exhausted)?;
         let window = Window { id, layout, segment, base, _not_auto: PhantomData };
         if let Err(error) = segment.allocate(index, 0, layout.committed) {
             segment.punch(index, 0, layout.committed);
-            segment.record(segment.me()).detach(index);
+            record.detach(index);
             entry.word.store(TableWord::new(Life::Free, Participant::NOBODY, generation).0, Release);
             return Err(MakeError::Memory(error));
         }
@@ -207,6 +214,22 @@ impl Window {
         }
     }
 
+    pub(crate) fn is_trim_asked(&self) -> bool {
+        self.header().state.trim_asked.load(Acquire) != 0
+    }
+
+    pub(crate) fn clear_trim_asked(&self) {
+        self.header().state.trim_asked.store(0, Release);
+    }
+
+    /// Lets everybody who waits here look again: a participant that may have swallowed a wake has
+    /// died, or facts have changed that no event stands for.
+    pub(crate) fn wake_everybody(&self) {
+        for event in [self.items(), self.room(), self.extent_room(), self.idle()] {
+            event.notify_all();
+        }
+    }
+
     /// Marks the window as sent somewhere: it then outlives the handles of this process.
     pub(crate) fn mark_escaped(&self) {
         if let Some(entry) = self.segment.table_entry(self.id.index)
@@ -326,13 +349,4 @@ pub(crate) fn clear_flags(window: &Window, flags: u32) {
 #[inline]
 pub(crate) fn has_flags(word: &AtomicU32, flags: u32) -> bool {
     word.load(Acquire) & flags != 0
-}
-
-/// What the death of a participant leaves in the ring of a window, repaired, and everybody woken.
-pub(crate) fn recover(window: &Window, dead: Participant, settle: impl FnMut(slots::Claim) -> slots::Settled) {
-    slots::recover(window, dead, settle);
-    window.recover_extents(dead);
-    for event in [window.items(), window.room(), window.idle()] {
-        event.notify_all();
-    }
 }

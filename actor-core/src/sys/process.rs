@@ -59,6 +59,22 @@ pub(crate) fn pause() {
     rustix::event::pause();
 }
 
+/// `int kill(pid_t pid, SIGKILL)`, then `pid_t waitpid(pid_t pid, NULL, 0)` - ends a child for
+/// which there is no descriptor left. Only its parent, which alone reaps it, may call this: the pid
+/// is the child's until then. Man pages: kill(2), waitpid(2).
+pub(crate) fn kill_and_reap(pid: u32) {
+    let Some(pid) = Pid::from_raw(pid as i32) else { return };
+    let _ = rustix::process::kill_process(pid, Signal::KILL);
+    let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()));
+}
+
+/// `int atexit(void (*function)(void))` - calls `function` when this process exits of itself.
+/// Man page: atexit(3).
+pub(crate) fn at_exit(function: extern "C" fn()) {
+    // SAFETY: the function is a plain one of this program, which is never unloaded.
+    let _ = unsafe { libc::atexit(function) };
+}
+
 /// `void _exit(int status)` - ends the process here and now: no destructors, no buffers, no
 /// handlers. Callable from a signal handler. Man page: _exit(2).
 pub(crate) fn exit_now(status: i32) -> ! {

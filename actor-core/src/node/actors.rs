@@ -1,0 +1,274 @@
+//! Actors as the node sees them: a mailbox that stays, a specification, and one life at a time.
+
+use std::time::Duration;
+
+use super::launch::{Plan, Role};
+use super::reap::index_of;
+use super::request::{ActorSpec, Answer, SpawnFailure};
+use super::thread::Node;
+use super::timers::Timer;
+use crate::core::{ChildKey, Event};
+use crate::exit::{ExitReason, ExitReport, KilledBy};
+use crate::id::{ActorId, Participant, ProcessId};
+use crate::mailbox::{Mailbox, ReplyAddress};
+
+/// An actor, from the making of its mailbox to its end for good.
+pub(super) struct Actor {
+    pub(super) mailbox: Mailbox,
+    pub(super) spec: ActorSpec,
+    pub(super) owner: Owner,
+    /// Who lives the current life.
+    pub(super) participant: Option<Participant>,
+    life: u32,
+    spawner: Option<ReplyAddress>,
+    /// They wait for the end of this life.
+    stoppers: Vec<ReplyAddress>,
+    /// They wait for the end for good.
+    joiners: Vec<ReplyAddress>,
+    pub(super) last: Option<ExitReport>,
+}
+
+/// Who decides what happens when a life ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Nobody: the first end is the end for good.
+    Nobody,
+    /// Made for a supervisor that has not been started.
+    Builder,
+    Supervisor {
+        id: u64,
+        key: ChildKey,
+    },
+}
+
+impl Node {
+    pub(super) fn spawn_actor(&mut self, spec: ActorSpec, reply: Option<ReplyAddress>) {
+        let started = self.make_actor(spec).and_then(|id| {
+            let index = index_of(id);
+            if let Some(actor) = self.actors.get_mut(&index) {
+                actor.owner = Owner::Nobody;
+                actor.spawner = reply;
+            }
+            self.start_life(index).inspect_err(|_| self.forget_actor(index))
+        });
+        if let Err(failure) = started {
+            self.answer(reply, &Answer::NotSpawned(failure));
+        }
+    }
+
+    /// Makes the mailbox of an actor and starts nothing.
+    pub(super) fn make_actor(&mut self, spec: ActorSpec) -> Result<ActorId, SpawnFailure> {
+        if self.ending.is_some() {
+            return Err(SpawnFailure::System("the node is ending".into()));
+        }
+        let mailbox =
+            Mailbox::make(self.segment, spec.mailbox).map_err(|error| SpawnFailure::System(error.to_string()))?;
+        let actor = Actor {
+            mailbox,
+            spec,
+            owner: Owner::Builder,
+            participant: None,
+            life: 0,
+            spawner: None,
+            stoppers: Vec::new(),
+            joiners: Vec::new(),
+            last: None,
+        };
+        self.actors.insert(index_of(mailbox.id()), actor);
+        Ok(mailbox.id())
+    }
+
+    pub(super) fn unmake_actor(&mut self, id: ActorId) {
+        let index = index_of(id);
+        if self.actors.get(&index).is_some_and(|actor| actor.mailbox.id() == id && actor.owner == Owner::Builder) {
+            self.forget_actor(index);
+        }
+    }
+
+    /// Starts the next life of an actor. The one before is over, reaped and recovered.
+    pub(super) fn start_life(&mut self, index: u16) -> Result<(), SpawnFailure> {
+        let Some(actor) = self.actors.get_mut(&index) else {
+            return Err(SpawnFailure::System("the actor is gone".into()));
+        };
+        if actor.mailbox.is_stopping() {
+            // It was asked to stop in its last life, and somebody has decided that it lives on.
+            actor.mailbox.reopen();
+        }
+        actor.life += 1;
+        let life = actor.life;
+        let plan = Plan {
+            name: actor.spec.name.clone(),
+            entry: actor.spec.entry,
+            args: actor.spec.args.clone(),
+            mailbox: Some(actor.mailbox.id()),
+            stderr: actor.spec.stderr,
+            start_timeout: actor.spec.start_timeout,
+            role: Role::Actor(index),
+        };
+        let mailbox = actor.mailbox;
+        // Before the process can look.
+        mailbox.begin_life(life, Participant::NOBODY);
+        let participant = self.launch(plan)?;
+        // The process may be gone already, if nothing could be executed.
+        if self.processes.contains_key(&participant) {
+            mailbox.begin_life(life, participant);
+            self.counters.restarts += u64::from(life > 1);
+            if let Some(actor) = self.actors.get_mut(&index) {
+                actor.participant = Some(participant);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_actor_ready(&mut self, index: u16) {
+        let Some(actor) = self.actors.get_mut(&index) else { return };
+        let (spawner, owner, id) = (actor.spawner.take(), actor.owner, actor.mailbox.id());
+        self.answer(spawner, &Answer::Spawned(id));
+        if let Owner::Supervisor { id, key } = owner {
+            self.supervise(id, Event::Started(key));
+        }
+    }
+
+    /// There never was a process for this life.
+    pub(super) fn on_actor_not_started(&mut self, index: u16, failure: SpawnFailure) {
+        let text = match &failure {
+            SpawnFailure::System(text) => text.clone(),
+            SpawnFailure::TimedOut => "it was not ready in time".into(),
+            SpawnFailure::Died(report) => report.reason.to_string(),
+        };
+        let Some(actor) = self.actors.get_mut(&index) else { return };
+        actor.participant = None;
+        let mut report = ExitReport::no_proc(actor.spec.name.clone(), Some(actor.mailbox.id()));
+        report.reason = ExitReason::Failed(format!("no process could be made: {text}"));
+        match actor.spawner.take() {
+            Some(reply) => {
+                self.answer(Some(reply), &Answer::NotSpawned(failure));
+                self.forget_actor(index);
+            }
+            None => self.on_life_end(index, report),
+        }
+    }
+
+    /// A life has ended, and what it left behind is settled.
+    pub(super) fn on_actor_end(&mut self, index: u16, was_ready: bool, report: ExitReport) {
+        let Some(actor) = self.actors.get_mut(&index) else { return };
+        actor.participant = None;
+        if let Some(reply) = actor.spawner.take().filter(|_| !was_ready) {
+            let failure = match report.reason {
+                ExitReason::Killed { by: KilledBy::StartTimeout } => SpawnFailure::TimedOut,
+                _ => SpawnFailure::Died(Box::new(report.clone())),
+            };
+            self.answer(Some(reply), &Answer::NotSpawned(failure));
+        }
+        self.on_life_end(index, report);
+    }
+
+    fn on_life_end(&mut self, index: u16, report: ExitReport) {
+        let Some(actor) = self.actors.get_mut(&index) else { return };
+        if !report.reason.is_normal() {
+            tracing::warn!(target: "actor_core", actor = actor.spec.name, "{report}");
+        }
+        actor.last = Some(report.clone());
+        let (owner, stoppers) = (actor.owner, std::mem::take(&mut actor.stoppers));
+        match owner {
+            Owner::Supervisor { id, key } => self.supervise(id, Event::Exited(key, report.reason.clone())),
+            Owner::Nobody | Owner::Builder => self.end_for_good(index),
+        }
+        let answer = Answer::Ended(Box::new(report));
+        for reply in stoppers {
+            self.answer(Some(reply), &answer);
+        }
+    }
+
+    /// Nobody will live here any more: what is queued is settled, and references are stale.
+    pub(super) fn end_for_good(&mut self, index: u16) {
+        let Some(actor) = self.actors.get_mut(&index) else { return };
+        let joiners = std::mem::take(&mut actor.joiners);
+        let mut report = ExitReport::no_proc(actor.spec.name.clone(), Some(actor.mailbox.id()));
+        if let Some(last) = &actor.last {
+            report = last.clone();
+        }
+        self.forget_actor(index);
+        let answer = Answer::Ended(Box::new(report));
+        for reply in joiners {
+            self.answer(Some(reply), &answer);
+        }
+    }
+
+    /// Refuses new messages, settles the queued ones and gives the mailbox to be taken down.
+    fn forget_actor(&mut self, index: u16) {
+        let Some(actor) = self.actors.get(&index) else { return };
+        let mailbox = actor.mailbox;
+        let mut report = ExitReport::no_proc(actor.spec.name.clone(), Some(mailbox.id()));
+        if let Some(last) = &actor.last {
+            report = last.clone();
+        }
+        mailbox.stop(false);
+        let is_empty = self.empty(&mailbox, &report);
+        self.actors.remove(&index);
+        if is_empty {
+            self.take_down(mailbox.id().0);
+        } else {
+            self.doom(mailbox, report);
+        }
+    }
+
+    fn actor(&mut self, id: ActorId) -> Option<&mut Actor> {
+        self.actors.get_mut(&index_of(id)).filter(|actor| actor.mailbox.id() == id)
+    }
+
+    fn process_of(&self, participant: Option<Participant>) -> Option<ProcessId> {
+        participant.and_then(|participant| self.processes.get(&participant)).map(|process| process.id)
+    }
+
+    pub(super) fn stop_actor(&mut self, id: ActorId, after_all: bool, timeout: Duration, reply: Option<ReplyAddress>) {
+        let Some(actor) = self.actor(id) else { return self.answer(reply, &Answer::NoProc) };
+        actor.mailbox.stop(after_all);
+        let (participant, last) = (actor.participant, actor.last.clone());
+        match self.process_of(participant) {
+            Some(process) => {
+                self.after(timeout, Timer::Kill(process, KilledBy::ShutdownTimeout));
+                if let Some(actor) = self.actor(id) {
+                    actor.stoppers.extend(reply);
+                }
+            }
+            None => self.answer(reply, &last.map_or(Answer::NoProc, |report| Answer::Ended(Box::new(report)))),
+        }
+    }
+
+    pub(super) fn kill_actor(&mut self, id: ActorId, reply: Option<ReplyAddress>) {
+        let Some(actor) = self.actor(id) else { return self.answer(reply, &Answer::NoProc) };
+        let participant = actor.participant;
+        match self.process_of(participant) {
+            Some(process) => {
+                self.kill(process, KilledBy::User);
+                if let Some(actor) = self.actor(id) {
+                    actor.stoppers.extend(reply);
+                }
+            }
+            None => self.answer(reply, &Answer::NoProc),
+        }
+    }
+
+    pub(super) fn kill_overrun(&mut self, id: ActorId, call: ReplyAddress, reply: Option<ReplyAddress>) {
+        let working = self.actor(id).and_then(|actor| {
+            let participant = actor.participant?;
+            let (_, envelope) = actor.mailbox.in_hand(participant)?;
+            (envelope.reply == Some(call)).then_some(participant)
+        });
+        match self.process_of(working) {
+            Some(process) => {
+                self.kill(process, KilledBy::KillAfter);
+                self.answer(reply, &Answer::Done);
+            }
+            None => self.answer(reply, &Answer::NoProc),
+        }
+    }
+
+    pub(super) fn join_actor(&mut self, id: ActorId, reply: Option<ReplyAddress>) {
+        match self.actor(id) {
+            Some(actor) => actor.joiners.extend(reply),
+            None => self.answer(reply, &Answer::NoProc),
+        }
+    }
+}

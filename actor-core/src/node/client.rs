@@ -1,0 +1,158 @@
+//! Asking the node: a call like any other, from any thread of any of its processes.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use super::request::{Answer, Counters, DeadLetter, Request};
+use super::thread;
+use crate::boot::StartMethod;
+use crate::id::{ActorId, Participant};
+use crate::mailbox::{Envelope, Mailbox, Policy, PostError, ReplyAddress};
+use crate::reply::{OpenError, ReplyKind, ReplySlot};
+use crate::shm::segment::{self, Segment};
+use crate::time::Deadline;
+use crate::wire::{self, DecodeError, EncodeError};
+
+/// Why the node gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    #[error("the node could not be started")]
+    Start(#[from] io::Error),
+    #[error("the node did not answer in time")]
+    TimedOut,
+    #[error("the node is gone")]
+    Gone,
+    #[error(transparent)]
+    Slot(OpenError),
+    #[error("the request cannot be encoded: {0}")]
+    Encode(#[from] EncodeError),
+    #[error("the request has {size} bytes, the node takes {max}")]
+    TooLarge { size: usize, max: usize },
+    #[error("the answer cannot be read: {0}")]
+    Decode(#[from] DecodeError),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Asks the node, starting it if this process is to become one.
+///
+/// # Errors
+/// There was no answer; see [`AskError`].
+pub(crate) fn ask(request: &Request, deadline: Deadline) -> Result<Answer, AskError> {
+    let segment = ensure()?;
+    let mut slot = match ReplySlot::open(segment, deadline) {
+        Ok(slot) => slot,
+        Err(OpenError::Full) => return Err(AskError::TimedOut),
+        Err(error) => return Err(AskError::Slot(error)),
+    };
+    send(segment, request, Some(slot.address()), deadline)?;
+    wire::with_buffer(|buffer| match slot.wait(deadline, buffer) {
+        Some(ReplyKind::Value) => Ok(wire::decode(buffer)?),
+        Some(ReplyKind::NoProc | ReplyKind::Closed | ReplyKind::Exit) => Err(AskError::Gone),
+        Some(ReplyKind::Error | ReplyKind::Failed) => {
+            Err(AskError::Refused(String::from_utf8_lossy(buffer).into_owned()))
+        }
+        None => Err(AskError::TimedOut),
+    })
+}
+
+/// Tells the node something that it does not answer. What cannot be told in time is dropped.
+pub(crate) fn tell(request: &Request) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if let Some(segment) = segment::attached() {
+        let _ = send(segment, request, None, Deadline::after(PATIENCE));
+    }
+}
+
+fn send(
+    segment: &'static Segment,
+    request: &Request,
+    reply: Option<ReplyAddress>,
+    deadline: Deadline,
+) -> Result<(), AskError> {
+    let id = segment.node_mailbox().ok_or(AskError::Gone)?;
+    let mailbox = Mailbox::attach(ActorId(id)).ok_or(AskError::Gone)?;
+    let envelope = Envelope { handler: 0, policy: Policy::Fail, deliveries_max: 1, reply, sender: segment.me() };
+    wire::with_buffer(|buffer| {
+        wire::encode_into(buffer, request)?;
+        mailbox.post(&envelope, buffer, deadline).map_err(|error| match error {
+            PostError::Full => AskError::TimedOut,
+            PostError::Closed | PostError::Gone => AskError::Gone,
+            PostError::TooLarge { size, max } => AskError::TooLarge { size, max },
+            PostError::NoMemory => AskError::Start(io::ErrorKind::OutOfMemory.into()),
+        })
+    })?;
+    // The node thread waits for descriptors, not for the words of its mailbox.
+    segment.ring_bell();
+    Ok(())
+}
+
+/// The segment of this process, and in a process that is nobody's a node to go with it.
+///
+/// # Errors
+/// The system lacks something that a node needs.
+pub(crate) fn ensure() -> io::Result<&'static Segment> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    let segment = segment::segment()?;
+    if segment.me() != Participant::NODE || segment.node_mailbox().is_some() {
+        return Ok(segment);
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if segment.node_mailbox().is_none() {
+        thread::start(segment)?;
+    }
+    Ok(segment)
+}
+
+/// 0 is undecided, then [`StartMethod`] plus one.
+static START_METHOD: AtomicU8 = AtomicU8::new(0);
+
+/// Decides how the processes of this node are started, from now on.
+///
+/// Without a decision it is the zygote, or what the environment variable
+/// `ACTOR_CORE_START_METHOD` (`zygote` or `exec`) says when the node is started.
+pub fn set_start_method(method: StartMethod) {
+    START_METHOD.store(method as u8 + 1, Ordering::Relaxed);
+}
+
+/// The decision, if there is one.
+pub(super) fn start_method() -> StartMethod {
+    match START_METHOD.load(Ordering::Relaxed) {
+        1 => StartMethod::Zygote,
+        2 => StartMethod::Exec,
+        _ => match std::env::var("ACTOR_CORE_START_METHOD").as_deref() {
+            Ok("exec") => StartMethod::Exec,
+            _ => StartMethod::Zygote,
+        },
+    }
+}
+
+/// How long to wait for an answer that the node has at hand.
+const AT_HAND: Duration = Duration::from_secs(5);
+
+/// Takes up to `max` dead letters, the oldest first, out of the node's store.
+///
+/// # Errors
+/// The node is gone or does not answer within 5 s.
+pub fn dead_letters(max: usize) -> io::Result<Vec<DeadLetter>> {
+    match ask(&Request::DeadLetters { max }, Deadline::after(AT_HAND)) {
+        Ok(Answer::DeadLetters(letters)) => Ok(letters),
+        Ok(other) => Err(io::Error::other(format!("the node answered {other:?}"))),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// What the node has counted since it started.
+///
+/// # Errors
+/// The node is gone or does not answer within 5 s.
+pub fn counters() -> io::Result<Counters> {
+    match ask(&Request::Counters, Deadline::after(AT_HAND)) {
+        Ok(Answer::Counters(counters)) => Ok(counters),
+        Ok(other) => Err(io::Error::other(format!("the node answered {other:?}"))),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}

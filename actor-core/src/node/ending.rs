@@ -1,0 +1,111 @@
+//! The end of the node: when `main` returns or the process exits, everything stops in order.
+//!
+//! Supervisors stop their children in reverse order, single actors and plain processes are asked
+//! to stop, and what is left after the time is killed. The process exits when nobody is left. A
+//! process that dies without exiting (a signal, `abort`) does nothing of this: its processes then
+//! die by the kernel, and the zygote kills what they have started.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::client;
+use super::launch::Role;
+use super::request::{Answer, Request};
+use super::thread::Node;
+use super::timers::Timer;
+use crate::core::Event;
+use crate::exit::KilledBy;
+use crate::id::ProcessId;
+use crate::mailbox::ReplyAddress;
+use crate::sys::{Signal, pidfd, process};
+use crate::time::Deadline;
+
+/// How long everything has to stop when the program ends.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the node may need on top of it, to kill, reap and answer.
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The node is coming to its end.
+pub(super) struct Ending {
+    replies: Vec<ReplyAddress>,
+    /// Nobody is left but the zygote.
+    is_alone: bool,
+}
+
+static NODE_PID: AtomicU32 = AtomicU32::new(0);
+
+/// Registers the end of the node with the end of the process.
+pub(super) fn stop_everything_at_exit() {
+    NODE_PID.store(std::process::id(), Ordering::Relaxed);
+    process::at_exit(at_exit);
+}
+
+extern "C" fn at_exit() {
+    // A raw fork of the node runs this too when it exits, and has no say.
+    if NODE_PID.load(Ordering::Relaxed) == std::process::id() {
+        stop_everything(STOP_TIMEOUT);
+    }
+}
+
+/// Stops everything within `timeout` or a little more. Nothing can be started afterwards.
+pub(crate) fn stop_everything(timeout: Duration) {
+    let deadline = Deadline::after(timeout.saturating_add(KILL_TIMEOUT));
+    // Without an answer the kernel does the rest as soon as this process is gone.
+    let _ = client::ask(&Request::Shutdown { timeout }, deadline);
+}
+
+impl Node {
+    pub(super) fn begin_ending(&mut self, timeout: Duration, reply: Option<ReplyAddress>) {
+        if let Some(ending) = &mut self.ending {
+            ending.replies.extend(reply);
+            return;
+        }
+        self.ending = Some(Ending { replies: reply.into_iter().collect(), is_alone: false });
+        self.after(timeout, Timer::EndNow);
+        let supervisors: Vec<u64> = self.supervisors.keys().rev().copied().collect();
+        for id in supervisors {
+            self.supervise(id, Event::StopRequested);
+        }
+        for actor in self.actors.values().filter(|actor| actor.owner == super::actors::Owner::Nobody) {
+            actor.mailbox.stop(true);
+        }
+        for process in self.processes.values().filter(|process| matches!(process.role, Role::Plain(_))) {
+            if let Some(pidfd) = &process.pidfd {
+                let _ = pidfd::send_signal(std::os::fd::AsFd::as_fd(pidfd), Signal::TERM);
+            }
+        }
+        self.look_at_ending();
+    }
+
+    pub(super) fn kill_everything(&mut self) {
+        let ids: Vec<ProcessId> = self.processes.values().map(|process| process.id).collect();
+        for id in ids {
+            self.kill(id, KilledBy::NodeExit);
+        }
+        // Whoever is still being made is not waited for; the zygote's death tells what became of it.
+        if self.processes.values().any(|process| process.pidfd.is_none()) {
+            self.kill_zygote();
+        }
+    }
+
+    /// Goes on with the end when somebody has ended.
+    pub(super) fn look_at_ending(&mut self) {
+        let Some(ending) = &mut self.ending else { return };
+        if !self.processes.is_empty() {
+            return;
+        }
+        if !ending.is_alone {
+            ending.is_alone = true;
+            self.end_zygote();
+        }
+        if self.zygote.is_running() {
+            return;
+        }
+        if let Some(ending) = &mut self.ending {
+            let replies = std::mem::take(&mut ending.replies);
+            for reply in replies {
+                self.answer(Some(reply), &Answer::Done);
+            }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! How a process begins: a participant, an order, a process, ready in time.
+//!
+//! ```text
+//! Ordered ──pid known──► Running ──stage Ready──► ready
+//!    │                      │ start timeout: kill
+//!    └── no process: failed └── death before ready: failed
+//! ```
+
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::time::{Duration, Instant};
+
+use super::client::start_method;
+use super::request::{Answer, ProcessSpec, SpawnFailure, Stderr as StderrMode};
+use super::stderr::Stderr;
+use super::thread::{Node, Token};
+use super::timers::Timer;
+use crate::boot::{Arguments, Bytes, Entry, Order, StartMethod, launch};
+use crate::exit::KilledBy;
+use crate::id::{ActorId, PARTICIPANTS_MAX, Participant, ProcessId, WindowId};
+use crate::mailbox::ReplyAddress;
+use crate::shm::blob;
+use crate::shm::roster::Stage;
+use crate::sys::{Pid, Signal, epoll, pidfd};
+
+/// Arguments up to this size travel in the order itself.
+const INLINE_ARGS_MAX: usize = 2048;
+
+/// A process of this node, from its order to its end.
+pub(super) struct Process {
+    pub(super) id: ProcessId,
+    pub(super) name: String,
+    pub(super) pid: Option<u32>,
+    pub(super) pidfd: Option<OwnedFd>,
+    pub(super) stderr: Option<Stderr>,
+    pub(super) role: Role,
+    pub(super) is_ready: bool,
+    pub(super) ordered_at: Instant,
+    pub(super) killed_by: Option<KilledBy>,
+    pub(super) joiners: Vec<ReplyAddress>,
+    /// The arguments, until the process is ready.
+    pub(super) args: Option<WindowId>,
+}
+
+/// What a process is for.
+pub(super) enum Role {
+    /// A plain process, and whoever waits for its start.
+    Plain(Option<ReplyAddress>),
+    /// The actor whose mailbox is the window with this index.
+    Actor(u16),
+}
+
+/// What it takes to start a process.
+pub(super) struct Plan {
+    pub(super) name: String,
+    pub(super) entry: Entry,
+    pub(super) args: Vec<u8>,
+    pub(super) mailbox: Option<ActorId>,
+    pub(super) stderr: StderrMode,
+    pub(super) start_timeout: Duration,
+    pub(super) role: Role,
+}
+
+/// Which participants are free.
+#[derive(Default)]
+pub(super) struct Roster {
+    freed: BTreeSet<u16>,
+    /// How many were ever used, nobody and the node among them.
+    used: u16,
+}
+
+impl Roster {
+    /// The lowest free participant.
+    fn take(&mut self) -> Option<Participant> {
+        self.used = self.used.max(Participant::NODE.0 + 1);
+        if let Some(participant) = self.freed.pop_first() {
+            return Some(Participant(participant));
+        }
+        if usize::from(self.used) == PARTICIPANTS_MAX {
+            return None;
+        }
+        self.used += 1;
+        Some(Participant(self.used - 1))
+    }
+
+    pub(super) fn give_back(&mut self, participant: Participant) {
+        self.freed.insert(participant.0);
+    }
+}
+
+impl Node {
+    pub(super) fn spawn_process(&mut self, spec: ProcessSpec, reply: Option<ReplyAddress>) {
+        let plan = Plan {
+            name: spec.name,
+            entry: spec.entry,
+            args: spec.args,
+            mailbox: None,
+            stderr: spec.stderr,
+            start_timeout: spec.start_timeout,
+            role: Role::Plain(reply),
+        };
+        if let Err(failure) = self.launch(plan) {
+            self.answer(reply, &Answer::NotSpawned(failure));
+        }
+    }
+
+    /// Orders a process. What becomes of it is told to whom its role says.
+    pub(super) fn launch(&mut self, plan: Plan) -> Result<Participant, SpawnFailure> {
+        if self.ending.is_some() {
+            return Err(SpawnFailure::System("the node is ending".into()));
+        }
+        let Some(participant) = self.roster.take() else {
+            return Err(SpawnFailure::System(format!("the node has {PARTICIPANTS_MAX} processes")));
+        };
+        self.segment.raise_participants_end(participant.0 + 1);
+        self.order(participant, plan)
+            .inspect_err(|_| self.roster.give_back(participant))
+            .map_err(SpawnFailure::System)?;
+        Ok(participant)
+    }
+
+    fn order(&mut self, participant: Participant, plan: Plan) -> Result<(), String> {
+        let method = if self.zygote.is_broken() { StartMethod::Exec } else { start_method() };
+        let stderr = match plan.stderr {
+            StderrMode::Capture => {
+                Some(Stderr::new().map_err(|error| format!("there is no pipe for stderr: {error}"))?)
+            }
+            StderrMode::Inherit => None,
+        };
+        let (arguments, args) = if plan.args.len() <= INLINE_ARGS_MAX {
+            (Arguments::Inline(Bytes(plan.args)), None)
+        } else {
+            let window = blob::make(self.segment, &plan.args).map_err(|error| error.to_string())?;
+            (Arguments::Window(window), Some(window))
+        };
+        let directory = std::env::current_dir().map(|path| path.into_os_string().into_vec()).unwrap_or_default();
+        let order = Order {
+            entry: plan.entry,
+            arguments,
+            name: plan.name.clone(),
+            mailbox: plan.mailbox,
+            stderr: stderr.as_ref().and_then(Stderr::writer).map(|writer| writer.as_raw_fd()),
+            directory: Bytes(directory),
+            environment: self.zygote.environment_changes(method),
+            method,
+        };
+        let generation = self.write_order(participant, order)?;
+        let id = ProcessId { participant, generation };
+        if let Some(stderr) = &stderr {
+            let token = Token::Stderr(participant).to_u64();
+            epoll::add(self.epoll.as_fd(), stderr.reader(), token).map_err(|error| error.to_string())?;
+        }
+        let process = Process {
+            id,
+            name: plan.name,
+            pid: None,
+            pidfd: None,
+            stderr,
+            role: plan.role,
+            is_ready: false,
+            ordered_at: Instant::now(),
+            killed_by: None,
+            joiners: Vec::new(),
+            args,
+        };
+        self.processes.insert(participant, process);
+        self.starting.push(participant);
+        self.after(plan.start_timeout, Timer::StartTimeout(id));
+        match method {
+            StartMethod::Zygote => self.order_from_zygote(participant),
+            StartMethod::Exec => self.execute(participant),
+        }
+        Ok(())
+    }
+
+    /// Writes an order into its record; one that is too long without its environment, which then
+    /// is that of the zygote.
+    fn write_order(&self, participant: Participant, mut order: Order) -> Result<u32, String> {
+        let record = self.segment.record(participant);
+        let bytes = order.to_bytes().map_err(|error| error.to_string())?;
+        if let Ok(generation) = record.prepare(&bytes) {
+            return Ok(generation);
+        }
+        tracing::warn!(target: "actor_core", name = order.name, "the environment has changed by more than an order holds; the process gets the one from the start of the node");
+        order.environment.clear();
+        let bytes = order.to_bytes().map_err(|error| error.to_string())?;
+        record.prepare(&bytes).map_err(|size| format!("the order has {size} bytes, which is too many"))
+    }
+
+    fn execute(&mut self, participant: Participant) {
+        match launch::actor(self.segment, self.bell.as_fd(), participant) {
+            Ok(started) => {
+                let pid = started.pid.as_raw_nonzero().get() as u32;
+                self.segment.record(participant).pid.store(pid, Release);
+                self.adopt(participant, pid, Some(started.pidfd));
+            }
+            Err(error) => self.never_was(participant, error_chain(&error)),
+        }
+    }
+
+    /// The process of an order exists: watches over it.
+    pub(super) fn adopt(&mut self, participant: Participant, pid: u32, pidfd: Option<OwnedFd>) {
+        let Some(process) = self.processes.get_mut(&participant) else { return };
+        process.pid = Some(pid);
+        self.counters.spawned += 1;
+        let opened = match (pidfd, Pid::from_raw(pid as i32)) {
+            (Some(pidfd), _) => Ok(pidfd),
+            // Only this thread reaps, so the pid is still that process's.
+            (None, Some(pid)) => pidfd::open(pid),
+            (None, None) => Err(crate::sys::Errno::SRCH),
+        };
+        let token = Token::Process(participant).to_u64();
+        let watched = opened.and_then(|pidfd| {
+            epoll::add(self.epoll.as_fd(), pidfd.as_fd(), token)?;
+            Ok(pidfd)
+        });
+        match watched {
+            Ok(pidfd) => process.pidfd = Some(pidfd),
+            Err(error) => self.cannot_watch(participant, pid, error),
+        }
+    }
+
+    /// There is a process and no descriptor for it: a process that cannot be watched must not be.
+    /// It is killed by its number, which is its own until it is reaped, and waited for.
+    fn cannot_watch(&mut self, participant: Participant, pid: u32, error: crate::sys::Errno) {
+        crate::sys::process::kill_and_reap(pid);
+        self.recover_traces(participant);
+        self.never_was(participant, format!("the new process could not be watched: {error}"));
+    }
+
+    /// There is no process for an order, and there will be none.
+    pub(super) fn never_was(&mut self, participant: Participant, why: String) {
+        let Some(process) = self.processes.remove(&participant) else { return };
+        self.starting.retain(|other| *other != participant);
+        self.drop_args(process.args);
+        self.segment.record(participant).set_stage(Stage::Free);
+        self.roster.give_back(participant);
+        let failure = SpawnFailure::System(why);
+        match process.role {
+            Role::Plain(reply) => self.answer(reply, &Answer::NotSpawned(failure)),
+            Role::Actor(index) => self.on_actor_not_started(index, failure),
+        }
+        self.look_at_ending();
+    }
+
+    /// Looks which of the starting processes have become ready.
+    pub(super) fn look_for_ready(&mut self) {
+        let mut at = 0;
+        while at < self.starting.len() {
+            let participant = self.starting[at];
+            let stage = self.segment.record(participant).stage();
+            if stage >= Stage::Started
+                && let Some(stderr) = self.processes.get_mut(&participant).and_then(|process| process.stderr.as_mut())
+            {
+                stderr.drop_writer();
+            }
+            if stage >= Stage::Ready && self.processes.get(&participant).is_some_and(|process| process.pidfd.is_some())
+            {
+                self.starting.swap_remove(at);
+                self.on_ready(participant);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    fn on_ready(&mut self, participant: Participant) {
+        let Some(process) = self.processes.get_mut(&participant) else { return };
+        process.is_ready = true;
+        let args = process.args.take();
+        let answer = Answer::ProcessSpawned { process: process.id, pid: process.pid.unwrap_or(0) };
+        let ready = match &mut process.role {
+            Role::Plain(reply) => Err(reply.take()),
+            Role::Actor(index) => Ok(*index),
+        };
+        match ready {
+            Err(reply) => self.answer(reply, &answer),
+            Ok(index) => self.on_actor_ready(index),
+        }
+        self.drop_args(args);
+    }
+
+    pub(super) fn drop_args(&mut self, args: Option<WindowId>) {
+        if let Some(window) = args {
+            self.take_down(window);
+        }
+    }
+
+    pub(super) fn on_start_timeout(&mut self, id: ProcessId) {
+        let is_late = |process: &Process| process.id == id && !process.is_ready;
+        if !self.processes.get(&id.participant).is_some_and(is_late) {
+            return;
+        }
+        if self.processes[&id.participant].pidfd.is_some() {
+            self.kill(id, KilledBy::StartTimeout);
+        } else {
+            // The zygote does not answer: it cannot be waited for.
+            self.kill_zygote();
+        }
+    }
+
+    /// Sends SIGKILL to a process that lives, and remembers why. The first reason stays.
+    pub(super) fn kill(&mut self, id: ProcessId, by: KilledBy) {
+        let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id) else { return };
+        let Some(pidfd) = &process.pidfd else { return };
+        process.killed_by.get_or_insert(by);
+        // It fails when the process is dead already.
+        let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
+    }
+
+    pub(super) fn pid_in_record(&self, participant: Participant) -> u32 {
+        self.segment.record(participant).pid.load(Acquire)
+    }
+}
+
+/// An error with its sources, in one line.
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,257 @@
+//! How a process ends: the steps after a proven death, in the order in which they must be.
+//!
+//! 1. The last of its stderr is read; its pipe may stay open in others' hands, so nobody waits for
+//!    its end.
+//! 2. Its group is killed while the zombie still pins the number.
+//! 3. What it left half done in shared memory is repaired: it is dead, so it is not still at it.
+//! 4. Its pid is taken out of its record, then it is reaped. In this order, whoever opens a
+//!    descriptor by the pid and then finds the pid still in the record has the right process.
+//! 5. Its report is made; the message in its hand is settled with it.
+//! 6. Its participant is free for others. Only now is anybody told, so a successor never meets it.
+
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering::Release;
+
+use super::launch::{Process, Role};
+use super::request::{Answer, SpawnFailure};
+use super::thread::Node;
+use crate::exit::{EndRecord, Evidence, ExitReason, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, classify};
+use crate::id::{ActorId, Participant, ProcessId, WindowId};
+use crate::mailbox::{Mailbox, ReplyAddress};
+use crate::reply;
+use crate::shm::roster::Stage;
+use crate::shm::window::{Kind, Window};
+use crate::shm::{blob, slots, spin, table};
+use crate::sys::pidfd::{self, End, Status};
+use crate::sys::{Pid, Signal, epoll, process};
+
+/// What one read takes from a pipe.
+const DRAIN_BYTES: usize = 64 << 10;
+
+impl Node {
+    pub(super) fn on_stderr(&mut self, participant: Participant) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(DRAIN_BYTES, 0);
+        if let Some(stderr) = self.processes.get_mut(&participant).and_then(|process| process.stderr.as_mut())
+            && !stderr.drain(&mut buffer)
+        {
+            // Closed by all writers: it would be readable for ever.
+            let _ = epoll::remove(self.epoll.as_fd(), stderr.reader());
+        }
+        self.buffer = buffer;
+    }
+
+    pub(super) fn on_death(&mut self, participant: Participant) {
+        let Some(process) = self.processes.get(&participant) else { return };
+        let Some(pidfd) = &process.pidfd else { return };
+        // An error means that somebody else has reaped it: it is dead all the same.
+        if let Ok(None) = pidfd::peek(pidfd.as_fd()) {
+            return;
+        }
+        self.on_stderr(participant);
+        let Some(mut process) = self.processes.remove(&participant) else { return };
+        self.starting.retain(|other| *other != participant);
+        if let Some(group) = process.pid.and_then(|pid| Pid::from_raw(pid as i32)) {
+            // It fails when nobody is left in the group.
+            let _ = process::signal_group(group, Signal::KILL);
+        }
+        let (report, in_hand) = self.recover_and_reap(&mut process);
+        self.counters.ended += 1;
+        self.counters.failed += u64::from(!report.reason.is_normal());
+        self.tell_end(process, report, in_hand);
+        self.look_at_ending();
+    }
+
+    /// Steps 3 to 5.
+    fn recover_and_reap(&mut self, process: &mut Process) -> (ExitReport, Option<Mailbox>) {
+        let participant = process.id.participant;
+        let record = self.segment.record(participant);
+        let mailbox = match process.role {
+            Role::Actor(index) => self.actors.get(&index).map(|actor| actor.mailbox),
+            Role::Plain(_) => None,
+        };
+        let in_hand = mailbox.and_then(|mailbox| self.in_hand(&mailbox, participant, process));
+        self.recover_traces(participant);
+        record.pid.store(0, Release);
+        let status = process.pidfd.as_ref().map(|pidfd| pidfd::reap(pidfd.as_fd()));
+        let status = match status {
+            Some(Ok(status)) => status,
+            Some(Err(_)) | None => None,
+        };
+        let end = record.read_end();
+        let end = EndRecord::from_raw(end.kind, end.text.as_bytes(), end.location.as_bytes());
+        let report = self.report(process, status, end.as_ref(), in_hand);
+        (report, mailbox)
+    }
+
+    fn report(
+        &self,
+        process: &Process,
+        status: Option<Status>,
+        end: Option<&EndRecord>,
+        in_hand: Option<InHand>,
+    ) -> ExitReport {
+        let wait = match status.map(|status| status.end) {
+            Some(End::Exited(code)) => WaitStatus::Exited(code),
+            Some(End::Signaled { signal, core }) => WaitStatus::Signaled { signal, core },
+            None => WaitStatus::Unknown,
+        };
+        let reason = classify(Evidence { status: wait, record: end, killed_by: process.killed_by, oom: false });
+        let usage = status.map(|status| status.usage).unwrap_or_default();
+        let tail = process.stderr.as_ref().map(|stderr| stderr.tail());
+        ExitReport {
+            process: process.name.clone(),
+            pid: process.pid.unwrap_or(0),
+            actor: match process.role {
+                Role::Actor(index) => self.actors.get(&index).map(|actor| actor.mailbox.id()),
+                Role::Plain(_) => None,
+            },
+            reason,
+            via: None,
+            core: matches!(wait, WaitStatus::Signaled { core: true, .. }),
+            uptime: process.ordered_at.elapsed(),
+            usage: ResourceUsage { max_rss_bytes: usage.max_rss_bytes, user: usage.user, system: usage.system },
+            stderr: tail.map(|tail| tail.text()).unwrap_or_default(),
+            stderr_dropped: tail.map_or(0, |tail| tail.dropped()),
+            in_hand,
+        }
+    }
+
+    /// The message that a dead actor had in its hand, for its report.
+    fn in_hand(&self, mailbox: &Mailbox, dead: Participant, process: &Process) -> Option<InHand> {
+        let (claim, envelope) = mailbox.in_hand(dead)?;
+        let Role::Actor(index) = process.role else { return None };
+        let handlers = self.actors.get(&index).map(|actor| &actor.spec.handlers)?;
+        let handler = handlers.get(usize::from(envelope.handler)).cloned().unwrap_or_default();
+        Some(InHand { handler, deliveries: u32::from(claim.count) + 1 })
+    }
+
+    /// Repairs every window that the dead was attached to. What it had in its own mailbox's hand
+    /// is settled later, with its report.
+    pub(super) fn recover_traces(&mut self, dead: Participant) {
+        let record = self.segment.record(dead);
+        spin::recover(self.segment, dead);
+        if let Some(index) = record.building() {
+            table::recover_building(self.segment, index, dead);
+        }
+        for index in record.attachments().collect::<Vec<_>>() {
+            let Some(window) = table::at(self.segment, index) else {
+                table::recover_building(self.segment, index, dead);
+                record.detach(index);
+                continue;
+            };
+            match table::kind(&window) {
+                Some(Kind::Queue) => {
+                    window.recover_held(dead);
+                    window.recover_extents(dead);
+                    window.wake_everybody();
+                }
+                Some(Kind::Mailbox) => {
+                    slots::recover_writing(&window, dead);
+                    window.recover_extents(dead);
+                    window.wake_everybody();
+                }
+                Some(Kind::Replies) => reply::recover(&window, dead),
+                Some(Kind::Blob) | None => {}
+            }
+            record.detach(index);
+            self.look_after_orphan(&window, dead);
+        }
+    }
+
+    /// A window that a dead process was attached to may be nobody's now.
+    fn look_after_orphan(&mut self, window: &Window, dead: Participant) {
+        let result = self.segment.record(dead).result();
+        match table::kind(window) {
+            Some(Kind::Replies) if window.maker() == dead => self.take_down(window.id),
+            Some(Kind::Blob) if window.maker() == dead && result != Some(window.id) => self.take_down(window.id),
+            Some(Kind::Queue) => self.free_if_unused(window),
+            _ => {}
+        }
+    }
+
+    /// Step 6, and then whoever wants to know.
+    fn tell_end(&mut self, mut process: Process, report: ExitReport, mailbox: Option<Mailbox>) {
+        let participant = process.id.participant;
+        let result = self.take_result(participant);
+        if let Some(mailbox) = mailbox {
+            self.settle(&mailbox, participant, &report);
+            mailbox.end_life();
+        }
+        process.stderr = None;
+        self.drop_args(process.args.take());
+        self.segment.record(participant).set_stage(Stage::Free);
+        self.roster.give_back(participant);
+        match process.role {
+            Role::Plain(reply) => {
+                self.on_plain_end(process.id, process.is_ready, reply, process.joiners, report, result)
+            }
+            Role::Actor(index) => self.on_actor_end(index, process.is_ready, report),
+        }
+    }
+
+    fn take_result(&mut self, participant: Participant) -> Option<Vec<u8>> {
+        let window = self.segment.record(participant).result()?;
+        let bytes = blob::read(self.segment, window);
+        self.take_down(window);
+        bytes
+    }
+
+    fn on_plain_end(
+        &mut self,
+        id: ProcessId,
+        was_ready: bool,
+        spawner: Option<ReplyAddress>,
+        joiners: Vec<ReplyAddress>,
+        report: ExitReport,
+        result: Option<Vec<u8>>,
+    ) {
+        if !was_ready {
+            let failure = match report.reason {
+                ExitReason::Killed { by: KilledBy::StartTimeout } => SpawnFailure::TimedOut,
+                _ => SpawnFailure::Died(Box::new(report)),
+            };
+            self.answer(spawner, &Answer::NotSpawned(failure));
+            return;
+        }
+        let answer = Answer::Exited { report: Box::new(report), result };
+        for joiner in joiners {
+            self.answer(Some(joiner), &answer);
+        }
+        if let Answer::Exited { report, result } = answer {
+            self.remember_exit(id, *report, result);
+        }
+    }
+
+    pub(super) fn join_process(&mut self, id: ProcessId, reply: Option<ReplyAddress>) {
+        if let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id) {
+            process.joiners.extend(reply);
+            return;
+        }
+        let answer = match self.exited.iter().find(|(exited, ..)| *exited == id) {
+            Some((_, report, result)) => Answer::Exited { report: Box::new(report.clone()), result: result.clone() },
+            None => Answer::NoProc,
+        };
+        self.answer(reply, &answer);
+    }
+
+    pub(super) fn signal(&mut self, id: ProcessId, signal: i32, reply: Option<ReplyAddress>) {
+        let process = self.processes.get(&id.participant).filter(|process| process.id == id);
+        let sent = process.and_then(|process| process.pidfd.as_ref()).is_some_and(|pidfd| {
+            Signal::from_named_raw(signal).is_some_and(|signal| pidfd::send_signal(pidfd.as_fd(), signal).is_ok())
+        });
+        self.answer(reply, if sent { &Answer::Done } else { &Answer::NoProc });
+    }
+
+    pub(super) fn kill_process(&mut self, id: ProcessId, reply: Option<ReplyAddress>) {
+        let is_there = self.processes.get(&id.participant).is_some_and(|process| process.id == id);
+        self.kill(id, KilledBy::User);
+        self.answer(reply, if is_there { &Answer::Done } else { &Answer::NoProc });
+    }
+}
+
+/// The windows by which an actor is known.
+pub(super) fn index_of(actor: ActorId) -> u16 {
+    let WindowId { index, .. } = actor.0;
+    index
+}

@@ -1,0 +1,201 @@
+//! What becomes of the message in hand when its receiver dies, and of those that nobody will ever
+//! handle.
+//!
+//! | in hand | answered before the death | `fail` | `dead_letter` | `redeliver(n)`, delivery < n | `redeliver(n)`, delivery n |
+//! |---|---|---|---|---|---|
+//! | call | done | the caller gets the report | report, dead letter | next life | report, dead letter |
+//! | cast | – | dead letter | dead letter | next life | dead letter |
+
+use super::request::{Answer, DeadLetter};
+use super::thread::Node;
+use crate::exit::ExitReport;
+use crate::id::{ActorId, Participant};
+use crate::mailbox::{Envelope, Mailbox, Policy, ReplyAddress};
+use crate::reply::{self, ReplyKind};
+use crate::shm::slots::{self, Claim, Settled};
+use crate::wire;
+
+/// Dead letters that are kept, and their bytes; the oldest are dropped first.
+const LETTERS_MAX: usize = 1024;
+const LETTER_BYTES_MAX: usize = 16 << 20;
+/// Bytes of letters in one answer.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+
+/// What to do with one message; see the table in the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Verdict {
+    redeliver: bool,
+    report: bool,
+    dead_letter: bool,
+}
+
+fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
+    let is_call = envelope.reply.is_some();
+    if is_call && is_answered {
+        return Verdict { redeliver: false, report: false, dead_letter: false };
+    }
+    let redeliver = envelope.policy == Policy::Redeliver && deliveries < u32::from(envelope.deliveries_max);
+    Verdict {
+        redeliver,
+        report: is_call && !redeliver,
+        dead_letter: !redeliver && !(is_call && envelope.policy == Policy::Fail),
+    }
+}
+
+impl Node {
+    /// Settles what `dead` had in its hand.
+    pub(super) fn settle(&mut self, mailbox: &Mailbox, dead: Participant, report: &ExitReport) {
+        let mut extents = Vec::new();
+        let window = mailbox.window;
+        slots::recover(&window, dead, |claim| {
+            let (settled, extent) = self.settle_one(mailbox, claim, report);
+            extents.extend(extent);
+            settled
+        });
+        for extent in extents {
+            window.free_extent(extent);
+        }
+        window.wake_everybody();
+    }
+
+    fn settle_one(&mut self, mailbox: &Mailbox, claim: Claim, report: &ExitReport) -> (Settled, Option<u32>) {
+        self.counters.died_at_work += 1;
+        let deliveries = u32::from(claim.count) + 1;
+        let mut payload = Vec::new();
+        // Takes over the extent, so that it can be freed whoever had it.
+        let extent = mailbox.extent(claim);
+        let Some(envelope) = mailbox.read(claim, &mut payload) else {
+            return (Settled::Released, extent);
+        };
+        let verdict = judge(&envelope, envelope.reply.is_some_and(reply::is_answered), deliveries);
+        if verdict.redeliver {
+            self.counters.redelivered += 1;
+            return (Settled::Returned, None);
+        }
+        if verdict.report {
+            answer_with_report(envelope.reply, report);
+        }
+        if verdict.dead_letter {
+            self.keep_letter(mailbox.id(), &envelope, payload, deliveries, report.reason.to_string());
+        }
+        (Settled::Released, extent)
+    }
+
+    /// Takes everything out of the mailbox of an actor that has ended for good. False: somebody is
+    /// still writing a message; look again later.
+    pub(super) fn empty(&mut self, mailbox: &Mailbox, report: &ExitReport) -> bool {
+        let mut payload = Vec::new();
+        while let Ok(claim) = slots::take_next(&mailbox.window, self.segment.me()) {
+            if let Some(envelope) = mailbox.read(claim, &mut payload) {
+                match envelope.reply {
+                    Some(_) if report.reason.is_normal() => {
+                        if let Some(address) = envelope.reply {
+                            reply::answer(address, ReplyKind::Closed, &[]);
+                        }
+                    }
+                    Some(_) => answer_with_report(envelope.reply, report),
+                    None => {
+                        let why = format!("the actor has ended: {}", report.reason);
+                        let deliveries = u32::from(claim.count);
+                        self.keep_letter(mailbox.id(), &envelope, payload.clone(), deliveries, why);
+                    }
+                }
+            }
+            mailbox.acknowledge(claim);
+        }
+        slots::seal(&mailbox.window)
+    }
+
+    fn keep_letter(&mut self, actor: ActorId, envelope: &Envelope, payload: Vec<u8>, deliveries: u32, reason: String) {
+        let known = self.actors.get(&super::reap::index_of(actor));
+        let name = |handlers: &Vec<String>| handlers.get(usize::from(envelope.handler)).cloned();
+        let letter = DeadLetter {
+            actor: known.map(|actor| actor.spec.name.clone()).unwrap_or_default(),
+            handler: known.and_then(|actor| name(&actor.spec.handlers)).unwrap_or_default(),
+            payload,
+            deliveries,
+            is_call: envelope.reply.is_some(),
+            reason,
+        };
+        self.counters.dead_letters += 1;
+        self.dead_letters.push_back(letter);
+        let mut bytes: usize = self.dead_letters.iter().map(|letter| letter.payload.len()).sum();
+        while self.dead_letters.len() > LETTERS_MAX || bytes > LETTER_BYTES_MAX {
+            let Some(dropped) = self.dead_letters.pop_front() else { return };
+            bytes -= dropped.payload.len();
+            self.counters.dead_letters_dropped += 1;
+        }
+    }
+
+    /// The asking actor cannot handle what it has in its hand.
+    pub(super) fn refuse_in_hand(
+        &mut self,
+        actor: ActorId,
+        asking: Participant,
+        why: &str,
+        reply: Option<ReplyAddress>,
+    ) {
+        if let Some(mailbox) = Mailbox::attach(actor)
+            && let Some((claim, _)) = mailbox.in_hand(asking)
+        {
+            let mut payload = Vec::new();
+            if let Some(envelope) = mailbox.copy(claim, &mut payload) {
+                self.keep_letter(actor, &envelope, payload, u32::from(claim.count) + 1, why.to_owned());
+            }
+        }
+        self.answer(reply, &Answer::Done);
+    }
+
+    pub(super) fn give_dead_letters(&mut self, max: usize, reply: Option<ReplyAddress>) {
+        let mut bytes = 0;
+        let fitting = self.dead_letters.iter().take(max).take_while(|letter| {
+            bytes += letter.payload.len();
+            bytes <= ANSWER_BYTES_MAX
+        });
+        let count = fitting.count().max(self.dead_letters.len().min(max).min(1));
+        let letters = self.dead_letters.drain(..count).collect();
+        self.answer(reply, &Answer::DeadLetters(letters));
+    }
+}
+
+pub(super) fn answer_with_report(reply: Option<ReplyAddress>, report: &ExitReport) {
+    let Some(address) = reply else { return };
+    let mut bytes = Vec::new();
+    match wire::encode_into(&mut bytes, report) {
+        Ok(()) => reply::answer(address, ReplyKind::Exit, &bytes),
+        Err(error) => reply::answer(address, ReplyKind::Failed, error.to_string().as_bytes()),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::WindowId;
+
+    fn envelope(policy: Policy, is_call: bool) -> Envelope {
+        let address = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 0, generation: 1 };
+        Envelope { handler: 0, policy, deliveries_max: 3, reply: is_call.then_some(address), sender: Participant::NODE }
+    }
+
+    /// The table of the header, row by row.
+    #[test]
+    fn smoke() {
+        let verdict = |redeliver, report, dead_letter| Verdict { redeliver, report, dead_letter };
+        let rows = [
+            (true, true, Policy::Fail, 1, verdict(false, false, false)),
+            (true, true, Policy::Redeliver, 1, verdict(false, false, false)),
+            (true, false, Policy::Fail, 1, verdict(false, true, false)),
+            (true, false, Policy::DeadLetter, 1, verdict(false, true, true)),
+            (true, false, Policy::Redeliver, 2, verdict(true, false, false)),
+            (true, false, Policy::Redeliver, 3, verdict(false, true, true)),
+            (false, false, Policy::Fail, 1, verdict(false, false, true)),
+            (false, false, Policy::DeadLetter, 1, verdict(false, false, true)),
+            (false, false, Policy::Redeliver, 2, verdict(true, false, false)),
+            (false, false, Policy::Redeliver, 3, verdict(false, false, true)),
+        ];
+        for (is_call, is_answered, policy, deliveries, expected) in rows {
+            let judged = judge(&envelope(policy, is_call), is_answered, deliveries);
+            assert_eq!(judged, expected, "call {is_call}, answered {is_answered}, {policy:?}, delivery {deliveries}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The standard error of the node's processes: a pipe each, passed on, its end kept for the report.
+//!
+//! The node's own stderr may be a pipe that nobody reads. So nothing is written there that it does
+//! not take at once: what does not fit is dropped, while the tail for the exit report is complete.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::exit::Tail;
+use crate::sys::pipe::{self, Read};
+
+/// Room for a process that writes faster than the node reads.
+const PIPE_BYTES: usize = 1 << 20;
+/// What is read from one process before others get their turn.
+const TURN_BYTES_MAX: usize = 256 << 10;
+/// What a pipe takes as a whole or not at all.
+const PIPE_BUF: usize = 4096;
+
+/// The node's end of a process's stderr.
+#[derive(Debug)]
+pub(super) struct Stderr {
+    reader: OwnedFd,
+    /// Kept until the process has opened it.
+    writer: Option<OwnedFd>,
+    tail: Tail,
+}
+
+impl Stderr {
+    /// # Errors
+    /// There are no descriptors left.
+    pub(super) fn new() -> io::Result<Stderr> {
+        let (reader, writer) = pipe::create()?;
+        pipe::set_nonblocking(reader.as_fd())?;
+        // A user's pipes may have used up what one user may have: then this one is smaller.
+        let _ = pipe::set_size(writer.as_fd(), PIPE_BYTES);
+        Ok(Stderr { reader, writer: Some(writer), tail: Tail::default() })
+    }
+
+    pub(super) fn reader(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    pub(super) fn writer(&self) -> Option<BorrowedFd<'_>> {
+        self.writer.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The process has its own end now.
+    pub(super) fn drop_writer(&mut self) {
+        self.writer = None;
+    }
+
+    pub(super) fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// Reads what is there, a turn's worth of it. False: no more will ever come.
+    pub(super) fn drain(&mut self, buffer: &mut [u8]) -> bool {
+        let mut taken = 0;
+        while taken < TURN_BYTES_MAX {
+            match pipe::read(self.reader.as_fd(), buffer) {
+                Ok(Read::Bytes(count)) => {
+                    taken += count;
+                    self.tail.push(&buffer[..count]);
+                    pass_on(&buffer[..count]);
+                }
+                Ok(Read::Empty) => return true,
+                Ok(Read::Closed) | Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+/// Writes to the node's own stderr as much as it takes without waiting.
+fn pass_on(bytes: &[u8]) {
+    let stderr = rustix::stdio::stderr();
+    for piece in bytes.chunks(PIPE_BUF) {
+        let mut ready = [PollFd::new(&stderr, PollFlags::OUT)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let is_ready = matches!(poll(&mut ready, Some(&now)), Ok(1)) && ready[0].revents().contains(PollFlags::OUT);
+        if !is_ready || pipe::write(stderr, piece).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let mut stderr = Stderr::new().unwrap();
+        pipe::write(stderr.writer().unwrap(), b"").unwrap();
+        let mut buffer = [0; 64];
+        assert!(stderr.drain(&mut buffer));
+        stderr.drop_writer();
+        assert!(!stderr.drain(&mut buffer));
+        assert_eq!(stderr.tail().text(), "");
+    }
+}

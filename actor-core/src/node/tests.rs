@@ -1,0 +1,116 @@
+//! The node with real processes, asked as anybody would ask it.
+
+use std::time::Duration;
+
+use super::*;
+use crate::boot::{Entry, Start};
+use crate::exit::{ExitReason, KilledBy};
+use crate::id::ProcessId;
+use crate::time::Deadline;
+
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(20))
+}
+
+fn spec(entry: fn(Start), args: &[u8]) -> ProcessSpec {
+    ProcessSpec {
+        name: "tested".into(),
+        entry: Entry::of(entry).unwrap(),
+        args: args.to_vec(),
+        start_timeout: Duration::from_secs(10),
+        stderr: Stderr::Capture,
+    }
+}
+
+fn spawn(entry: fn(Start), args: &[u8]) -> ProcessId {
+    match ask(&Request::SpawnProcess(spec(entry, args)), soon()).unwrap() {
+        Answer::ProcessSpawned { process, pid } => {
+            assert_ne!(pid, std::process::id());
+            process
+        }
+        other => panic!("expected a process, got {other:?}"),
+    }
+}
+
+fn join(process: ProcessId) -> crate::exit::ExitReport {
+    match ask(&Request::Join { process }, soon()).unwrap() {
+        Answer::Exited { report, .. } => *report,
+        other => panic!("expected an end, got {other:?}"),
+    }
+}
+
+/// Ends as its arguments say.
+fn obedient(start: Start) {
+    live(start, |life| {
+        life.is_ready();
+        match life.args.first() {
+            Some(b'e') => std::process::exit(7),
+            Some(b'0') => std::process::exit(0),
+            Some(b'a') => std::process::abort(),
+            Some(b'p') => panic!("as told"),
+            Some(b's') => loop {
+                std::thread::park();
+            },
+            Some(b'w') => {
+                eprintln!("last words");
+                ExitReason::Failed("as told".into())
+            }
+            _ => ExitReason::Normal,
+        }
+    })
+}
+
+#[test]
+fn smoke() {
+    let report = join(spawn(obedient, b""));
+    assert_eq!((report.reason, report.process.as_str()), (ExitReason::Normal, "tested"));
+}
+
+#[test]
+fn every_end_has_its_reason() {
+    assert_eq!(join(spawn(obedient, b"e")).reason, ExitReason::ExitCode(7));
+    assert_eq!(join(spawn(obedient, b"0")).reason, ExitReason::UnexpectedExit);
+    assert!(matches!(join(spawn(obedient, b"a")).reason, ExitReason::Signaled { signal: 6, .. }));
+    let report = join(spawn(obedient, b"p"));
+    let ExitReason::Panicked { message, location } = report.reason else { panic!("{:?}", report.reason) };
+    assert_eq!(message, "as told");
+    assert!(location.contains("tests.rs"), "{location}");
+    assert!(report.stderr.contains("as told"), "{}", report.stderr);
+    let report = join(spawn(obedient, b"w"));
+    assert_eq!((report.reason, report.stderr.as_str()), (ExitReason::Failed("as told".into()), "last words\n"));
+}
+
+#[test]
+fn a_kill_says_who() {
+    let process = spawn(obedient, b"s");
+    assert!(matches!(ask(&Request::KillProcess { process }, soon()), Ok(Answer::Done)));
+    assert_eq!(join(process).reason, ExitReason::Killed { by: KilledBy::User });
+    assert!(matches!(ask(&Request::KillProcess { process }, soon()), Ok(Answer::NoProc)));
+}
+
+#[test]
+fn what_is_never_ready_is_killed() {
+    fn never(start: Start) {
+        live(start, |_| {
+            loop {
+                std::thread::park();
+            }
+        })
+    }
+    let late = ProcessSpec { start_timeout: Duration::from_millis(100), ..spec(never, b"") };
+    let answer = ask(&Request::SpawnProcess(late), soon()).unwrap();
+    assert!(matches!(answer, Answer::NotSpawned(SpawnFailure::TimedOut)), "{answer:?}");
+}
+
+#[test]
+fn large_arguments_travel_through_memory() {
+    fn sum(start: Start) {
+        live(start, |life| {
+            life.is_ready();
+            let sum: u64 = life.args.iter().map(|byte| u64::from(*byte)).sum();
+            ExitReason::Failed(sum.to_string())
+        })
+    }
+    let args = vec![3; 4 << 20];
+    assert_eq!(join(spawn(sum, &args)).reason, ExitReason::Failed((3_u64 * (4 << 20)).to_string()));
+}

@@ -1,0 +1,308 @@
+//! The zygote as the node sees it: started on demand, given orders, replaced when it dies.
+//!
+//! ```text
+//! None ──first order──► Unnamed ──name──► Connected ──hello──► orders flow
+//!   ▲                      │                  │                    │
+//!   └──── death or timeout ┴──────────────────┴────────────────────┘
+//! ```
+//!
+//! An order that was under way when a zygote died has either become a process, whose pid the
+//! kernel wrote into its record before it ran, or it has not and never will; so it is adopted or
+//! ordered anew, and never both.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::launch::error_chain;
+use super::thread::{Node, Token};
+use super::timers::Timer;
+use crate::boot::launch::{self, Announcement, UnnamedZygote};
+use crate::boot::{Bytes, StartMethod};
+use crate::control::{self, Answer, ControlError, Line};
+use crate::id::Participant;
+use crate::sys::{Signal, epoll, pidfd};
+
+/// Zygotes that died before they were ready, in a row, after which processes are executed instead.
+const FAILURES_MAX: u32 = 3;
+/// How long a zygote has to get ready: an exec, and the constructors of all libraries.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Attempts to make the process of one order, each with another zygote.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// The current zygote and what it has to do.
+#[derive(Default)]
+pub(super) struct Zygote {
+    state: State,
+    /// Counts zygotes, so that what one says is not taken for another's.
+    number: u32,
+    failures: u32,
+    /// Orders that wait for a zygote, or for room.
+    queued: VecDeque<Participant>,
+    /// Orders without an answer, and how often each was given.
+    ordered: BTreeMap<u64, Participant>,
+    attempts: BTreeMap<Participant, u32>,
+    tickets: u64,
+    /// The environment at the start of this zygote, which its children begin with.
+    environment: BTreeMap<OsString, OsString>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    None,
+    Unnamed(UnnamedZygote),
+    Connected {
+        pidfd: OwnedFd,
+        line: Line,
+        /// To be removed once it is ready.
+        directory: Option<PathBuf>,
+    },
+    /// Its line is gone, so it ends.
+    Ending(OwnedFd),
+}
+
+impl Zygote {
+    pub(super) fn is_broken(&self) -> bool {
+        FAILURES_MAX <= self.failures
+    }
+
+    /// How the environment has changed since what a new process begins with.
+    pub(super) fn environment_changes(&self, method: StartMethod) -> Vec<(Bytes, Option<Bytes>)> {
+        if method == StartMethod::Exec || matches!(self.state, State::None) {
+            return Vec::new();
+        }
+        let bytes = |text: &OsString| Bytes(text.clone().into_vec());
+        let now = environment();
+        let changed = now
+            .iter()
+            .filter(|(name, value)| self.environment.get(*name) != Some(value))
+            .map(|(name, value)| (bytes(name), Some(bytes(value))));
+        let gone = self.environment.keys().filter(|name| !now.contains_key(*name)).map(|name| (bytes(name), None));
+        changed.chain(gone).collect()
+    }
+
+    fn pidfd(&self) -> Option<&OwnedFd> {
+        match &self.state {
+            State::None => None,
+            State::Unnamed(zygote) => Some(&zygote.started.pidfd),
+            State::Connected { pidfd, .. } | State::Ending(pidfd) => Some(pidfd),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.pidfd().is_some()
+    }
+}
+
+fn environment() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
+impl Node {
+    pub(super) fn order_from_zygote(&mut self, participant: Participant) {
+        self.zygote.queued.push_back(participant);
+        self.give_orders();
+    }
+
+    /// Gives the zygote what waits, as far as it takes it, starting one if there is none.
+    fn give_orders(&mut self) {
+        while let Some(participant) = self.zygote.queued.front().copied() {
+            match &mut self.zygote.state {
+                State::None => {
+                    self.start_zygote();
+                    return;
+                }
+                State::Unnamed(_) | State::Ending(_) => return,
+                State::Connected { line, .. } => {
+                    let ticket = self.zygote.tickets;
+                    match line.order(control::Order { ticket, participant }) {
+                        Ok(()) => {
+                            self.zygote.tickets += 1;
+                            self.zygote.queued.pop_front();
+                            self.zygote.ordered.insert(ticket, participant);
+                            *self.zygote.attempts.entry(participant).or_default() += 1;
+                        }
+                        // Busy, or not ready yet: its next answer comes back here. Gone: its
+                        // death does.
+                        Err(_) => return,
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_zygote(&mut self) {
+        self.zygote.environment = environment();
+        self.zygote.number += 1;
+        self.counters.zygotes += 1;
+        let number = self.zygote.number;
+        let watched =
+            launch::zygote(self.segment, self.bell.as_fd()).map_err(|error| error_chain(&error)).and_then(|zygote| {
+                let epoll = self.epoll.as_fd();
+                epoll::add(epoll, zygote.started.pidfd.as_fd(), Token::Zygote(number).to_u64())
+                    .and_then(|()| epoll::add(epoll, zygote.announcement.as_fd(), Token::ZygoteName(number).to_u64()))
+                    .map_err(|error| error.to_string())
+                    .map(|()| zygote)
+            });
+        match watched {
+            Ok(zygote) => {
+                self.zygote.state = State::Unnamed(zygote);
+                self.after(START_TIMEOUT, Timer::Zygote(number));
+            }
+            Err(why) => {
+                self.zygote.failures += 1;
+                self.fail_queued(&why);
+            }
+        }
+    }
+
+    fn fail_queued(&mut self, why: &str) {
+        for participant in std::mem::take(&mut self.zygote.queued) {
+            self.zygote.attempts.remove(&participant);
+            self.never_was(participant, why.to_owned());
+        }
+    }
+
+    pub(super) fn on_zygote_name(&mut self, number: u32) {
+        if number != self.zygote.number {
+            return;
+        }
+        let State::Unnamed(zygote) = &self.zygote.state else { return };
+        match zygote.read_announcement() {
+            None => {}
+            Some(Announcement::Listening(name)) => match zygote.connect(&name) {
+                Ok(line) => {
+                    let State::Unnamed(zygote) = std::mem::take(&mut self.zygote.state) else { return };
+                    let UnnamedZygote { started, directory, .. } = zygote;
+                    self.zygote.state = State::Connected { pidfd: started.pidfd, line, directory: Some(directory) };
+                    self.on_zygote_answers();
+                }
+                Err(error) => self.give_up_zygote(&error_chain(&error)),
+            },
+            Some(Announcement::Failed(why)) => self.give_up_zygote(&why),
+        }
+    }
+
+    /// Reads what the zygote has said, if anything.
+    pub(super) fn on_zygote_answers(&mut self) {
+        loop {
+            let State::Connected { line, directory, .. } = &mut self.zygote.state else { return };
+            match line.next() {
+                Ok(None) => break,
+                Ok(Some(Answer::Ready(_))) => {
+                    if let Some(directory) = directory.take() {
+                        control::remove_directory(&directory);
+                    }
+                    self.zygote.failures = 0;
+                }
+                Ok(Some(Answer::Outcome(outcome))) => {
+                    let Some(participant) = self.zygote.ordered.remove(&outcome.ticket) else { continue };
+                    self.zygote.attempts.remove(&participant);
+                    match outcome.result {
+                        Ok(pid) => self.adopt(participant, pid, None),
+                        Err(why) => self.never_was(participant, why),
+                    }
+                }
+                // Its death will be seen as well, and tells what has become of the orders.
+                Err(ControlError::Disconnected) => return,
+                Err(error) => return self.give_up_zygote(&error_chain(&error)),
+            }
+        }
+        self.give_orders();
+        self.look_for_ready();
+    }
+
+    fn give_up_zygote(&mut self, why: &str) {
+        tracing::warn!(target: "actor_core", why, "the zygote is of no use");
+        self.kill_zygote();
+    }
+
+    pub(super) fn kill_zygote(&mut self) {
+        if let Some(pidfd) = self.zygote.pidfd() {
+            let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
+        }
+    }
+
+    pub(super) fn on_zygote_timeout(&mut self, number: u32) {
+        let is_late = match &self.zygote.state {
+            State::Unnamed(_) => true,
+            State::Connected { directory, .. } => directory.is_some(),
+            State::Ending(_) => true,
+            State::None => false,
+        };
+        if number == self.zygote.number && is_late {
+            self.kill_zygote();
+        }
+    }
+
+    /// The zygote is dead: what it was asked for is adopted or ordered anew.
+    pub(super) fn on_zygote_death(&mut self, number: u32) {
+        if number != self.zygote.number || !self.zygote.is_running() {
+            return;
+        }
+        if let Some(pidfd) = self.zygote.pidfd() {
+            match pidfd::reap(pidfd.as_fd()) {
+                Ok(None) => return,
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+        // What it said before it died counts.
+        self.on_zygote_answers();
+        let directory = match std::mem::take(&mut self.zygote.state) {
+            State::None | State::Ending(_) => None,
+            State::Unnamed(zygote) => Some(zygote.directory),
+            State::Connected { directory, .. } => directory,
+        };
+        if let Some(directory) = directory {
+            control::remove_directory(&directory);
+            self.zygote.failures += 1;
+        }
+        let orphaned: Vec<Participant> = std::mem::take(&mut self.zygote.ordered).into_values().collect();
+        for participant in orphaned {
+            match self.pid_in_record(participant) {
+                0 if self.zygote.attempts.get(&participant).is_some_and(|attempts| *attempts < ATTEMPTS_MAX) => {
+                    self.zygote.queued.push_front(participant);
+                }
+                0 => {
+                    self.zygote.attempts.remove(&participant);
+                    self.never_was(participant, format!("{ATTEMPTS_MAX} zygotes died while making the process"));
+                }
+                pid => {
+                    self.zygote.attempts.remove(&participant);
+                    self.adopt(participant, pid, None);
+                }
+            }
+        }
+        if self.zygote.is_broken() {
+            self.fail_queued("the zygote does not start; processes are executed from now on");
+        }
+        if self.ending.is_none() {
+            self.give_orders();
+        }
+        self.look_for_ready();
+        self.look_at_ending();
+    }
+
+    /// Lets the zygote end: it does when its line is gone.
+    pub(super) fn end_zygote(&mut self) {
+        let number = self.zygote.number;
+        self.zygote.state = match std::mem::take(&mut self.zygote.state) {
+            State::Unnamed(zygote) => {
+                let _ = pidfd::send_signal(zygote.started.pidfd.as_fd(), Signal::KILL);
+                State::Unnamed(zygote)
+            }
+            State::Connected { pidfd, directory, .. } => {
+                if let Some(directory) = directory {
+                    control::remove_directory(&directory);
+                }
+                State::Ending(pidfd)
+            }
+            other => other,
+        };
+        self.after(Duration::from_millis(500), Timer::Zygote(number));
+    }
+}
