@@ -38,8 +38,8 @@ pub(super) fn run(segment: Segment, me: Participant, title: Option<Title>) -> ! 
     let record = segment.record(me);
     // For an executed process nobody else has noted it; for a forked one it is what is there.
     record.pid.store(std::process::id(), Ordering::Release);
-    match begin(segment, me, title) {
-        Ok((entry, start)) => {
+    match prepare(segment, me, title) {
+        Ok(Prepared { entry, start }) => {
             record.set_stage(Stage::Started);
             segment.ring_bell();
             let ended = panic::catch_unwind(AssertUnwindSafe(|| entry(start)));
@@ -52,8 +52,14 @@ pub(super) fn run(segment: Segment, me: Participant, title: Option<Title>) -> ! 
     }
 }
 
+/// A function to be run, and what it gets.
+struct Prepared {
+    entry: fn(Start),
+    start: Start,
+}
+
 /// Makes the process what its order says, up to the call of its function.
-fn begin(segment: &'static Segment, me: Participant, title: Option<Title>) -> Result<(fn(Start), Start), String> {
+fn prepare(segment: &'static Segment, me: Participant, title: Option<Title>) -> Result<Prepared, String> {
     let record = segment.record(me);
     let order = Order::read(record).map_err(|error| error.to_string())?;
     redirect_stderr(segment, &order).map_err(|error| format!("the pipe for stderr cannot be opened: {error}"))?;
@@ -65,7 +71,7 @@ fn begin(segment: &'static Segment, me: Participant, title: Option<Title>) -> Re
     }
     overflow::report_on_this_thread().map_err(|error| format!("a handler of signals cannot be set: {error}"))?;
     let entry = order.entry.get().ok_or("the function to be run is not in this executable")?;
-    Ok((entry, Start { segment, me, order }))
+    Ok(Prepared { entry, start: Start { segment, me, order } })
 }
 
 /// Opens the node's pipe anew, so that this end has a state of its own.

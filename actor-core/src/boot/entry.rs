@@ -14,7 +14,7 @@
 use std::ffi::{c_char, c_int};
 use std::fmt;
 use std::marker::PhantomData;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,7 @@ impl Newborn {
             unsafe { descriptor::close_all_but(&mut numbers)? };
         }
         // The bell stays open as long as the process does.
-        let segment = Segment::inspect(memory, std::os::fd::IntoRawFd::into_raw_fd(bell))?;
+        let segment = Segment::inspect(memory, bell.into_raw_fd())?;
         guard::stay_with(segment.node_pid(), Signal::KILL);
         // SAFETY: The arguments are ours: `main`, which could hold references, is never reached.
         let title = unsafe { Title::find() };
