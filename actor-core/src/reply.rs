@@ -396,6 +396,8 @@ pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> 
 
 /// Turns a written answer into a reply and wakes the caller. False: it was given up meanwhile.
 fn finish(window: &Window, slot: &'static SlotHead, kind: ReplyKind) -> bool {
+    // Before the slot is idle: then the caller may use it for another call.
+    let extent = Meta::load(slot).extent;
     let mut seen = ReplyWord(slot.word.load(Relaxed));
     loop {
         let then = if seen.has(ReplyWord::ABANDONED) {
@@ -411,7 +413,7 @@ fn finish(window: &Window, slot: &'static SlotHead, kind: ReplyKind) -> bool {
         }
     }
     if seen.has(ReplyWord::ABANDONED) {
-        if let Some(number) = Meta::load(slot).extent {
+        if let Some(number) = extent {
             window.free_extent(number);
         }
         return false;

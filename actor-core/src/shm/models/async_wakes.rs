@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
 use loom::thread::{JoinHandle, spawn};
@@ -36,7 +35,7 @@ fn recv_async(ring: &Tested, me: Participant) -> Item {
     }
 }
 
-fn task(ring: &Arc<Tested>, me: Participant) -> JoinHandle<Item> {
+fn task(ring: &Rc<Tested>, me: Participant) -> JoinHandle<Item> {
     let ring = ring.clone();
     spawn(move || recv_async(&ring, me))
 }

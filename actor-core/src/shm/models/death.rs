@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use loom::thread::{JoinHandle, spawn};
 
@@ -11,13 +10,13 @@ use super::ring::{A, B, C, Item, Tested, sorted};
 use crate::shm::slots::{self, Claim, Settled};
 
 /// One who runs `life` as participant A and may die in it. True: it died.
-fn victim(ring: &Arc<Tested>, steps: u32, life: impl FnOnce(&Tested) + 'static) -> JoinHandle<bool> {
+fn victim(ring: &Rc<Tested>, steps: u32, life: impl FnOnce(&Tested) + 'static) -> JoinHandle<bool> {
     let ring = ring.clone();
     spawn(move || mortal(steps, || life(&ring)).is_none())
 }
 
 /// A live consumer that takes what it finds in two looks.
-fn witness(ring: &Arc<Tested>) -> JoinHandle<Vec<Item>> {
+fn witness(ring: &Rc<Tested>) -> JoinHandle<Vec<Item>> {
     let ring = ring.clone();
     spawn(move || (0..2).filter_map(|_| ring.try_recv(B).ok()).collect())
 }

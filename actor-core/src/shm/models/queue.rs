@@ -1,6 +1,6 @@
 //! Many producers, many consumers, nobody dies.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use loom::thread::spawn;
 
@@ -9,12 +9,12 @@ use super::ring::{A, B, C, Item, Tested, sorted};
 use crate::id::Participant;
 use crate::shm::slots::{self, Refused};
 
-fn send_one(ring: &Arc<Tested>, me: Participant, item: Item) -> loom::thread::JoinHandle<()> {
+fn send_one(ring: &Rc<Tested>, me: Participant, item: Item) -> loom::thread::JoinHandle<()> {
     let ring = ring.clone();
     spawn(move || ring.try_send(me, item).unwrap())
 }
 
-fn try_recv_one(ring: &Arc<Tested>, me: Participant) -> loom::thread::JoinHandle<Result<Item, Refused>> {
+fn try_recv_one(ring: &Rc<Tested>, me: Participant) -> loom::thread::JoinHandle<Result<Item, Refused>> {
     let ring = ring.clone();
     spawn(move || ring.try_recv(me))
 }

@@ -1,6 +1,6 @@
 //! A ring in the checker's memory, with payloads that must never be torn, and its events.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use loom::cell::Cell;
 
@@ -56,12 +56,12 @@ impl Ring for Tested {
 
 impl Tested {
     /// An empty ring whose second lap from now is the wrapped lap 0: all models wrap.
-    pub(super) fn new(capacity: u32) -> Arc<Tested> {
+    pub(super) fn new(capacity: u32) -> Rc<Tested> {
         Tested::with(capacity, &[])
     }
 
     /// A ring with these items in it.
-    pub(super) fn with(capacity: u32, items: &[Item]) -> Arc<Tested> {
+    pub(super) fn with(capacity: u32, items: &[Item]) -> Rc<Tested> {
         assert!(items.len() <= capacity as usize);
         let lap = (1 << 40) - 1;
         let word = |index: usize| {
@@ -69,7 +69,7 @@ impl Tested {
             SlotWord::new(state, Participant::NOBODY, 0, lap).0
         };
         let tail = if items.len() == capacity as usize { 0 } else { Position::new(lap, items.len() as u32).0 };
-        Arc::new(Tested {
+        Rc::new(Tested {
             words: (0..capacity as usize).map(|index| Word64::new(word(index))).collect(),
             payloads: (0..capacity as usize).map(|index| Cell::new(items.get(index).copied().unwrap_or(0))).collect(),
             tail: Word64::new(tail),

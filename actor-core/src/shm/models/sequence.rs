@@ -194,7 +194,7 @@ fn operate(ring: &PlainRing, reference: &mut Reference, random: &mut Random) {
 
 /// A death: every other message that was claimed comes back.
 fn recover(ring: &PlainRing, reference: &mut Reference, dead: Participant) {
-    let comes_back = |index: u32| index % 2 == 0;
+    let comes_back = |index: u32| index.is_multiple_of(2);
     slots::recover(
         ring,
         dead,
