@@ -96,7 +96,7 @@ impl Node {
         }
         if !ending.is_alone {
             ending.is_alone = true;
-            self.end_zygote();
+            self.kill_zygote();
         }
         if self.zygote.is_running() {
             return;

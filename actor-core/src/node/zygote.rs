@@ -61,8 +61,6 @@ enum State {
         /// To be removed once it is ready.
         directory: Option<PathBuf>,
     },
-    /// Its line is gone, so it ends.
-    Ending(OwnedFd),
 }
 
 impl Zygote {
@@ -89,7 +87,7 @@ impl Zygote {
         match &self.state {
             State::None => None,
             State::Unnamed(zygote) => Some(&zygote.started.pidfd),
-            State::Connected { pidfd, .. } | State::Ending(pidfd) => Some(pidfd),
+            State::Connected { pidfd, .. } => Some(pidfd),
         }
     }
 
@@ -116,7 +114,7 @@ impl Node {
                     self.start_zygote();
                     return;
                 }
-                State::Unnamed(_) | State::Ending(_) => return,
+                State::Unnamed(_) => return,
                 State::Connected { line, .. } => {
                     let ticket = self.zygote.tickets;
                     match line.order(control::Order { ticket, participant }) {
@@ -221,6 +219,8 @@ impl Node {
         self.kill_zygote();
     }
 
+    /// The zygote guards what outlives the node and cannot tell the end of its line from the node's
+    /// death, so it is never asked to end.
     pub(super) fn kill_zygote(&mut self) {
         if let Some(pidfd) = self.zygote.pidfd() {
             let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
@@ -231,7 +231,6 @@ impl Node {
         let is_late = match &self.zygote.state {
             State::Unnamed(_) => true,
             State::Connected { directory, .. } => directory.is_some(),
-            State::Ending(_) => true,
             State::None => false,
         };
         if number == self.zygote.number && is_late {
@@ -253,7 +252,7 @@ impl Node {
         // What it said before it died counts.
         self.on_zygote_answers();
         let directory = match std::mem::take(&mut self.zygote.state) {
-            State::None | State::Ending(_) => None,
+            State::None => None,
             State::Unnamed(zygote) => Some(zygote.directory),
             State::Connected { directory, .. } => directory,
         };
@@ -285,24 +284,5 @@ impl Node {
         }
         self.look_for_ready();
         self.look_at_ending();
-    }
-
-    /// Lets the zygote end: it does when its line is gone.
-    pub(super) fn end_zygote(&mut self) {
-        let number = self.zygote.number;
-        self.zygote.state = match std::mem::take(&mut self.zygote.state) {
-            State::Unnamed(zygote) => {
-                let _ = pidfd::send_signal(zygote.started.pidfd.as_fd(), Signal::KILL);
-                State::Unnamed(zygote)
-            }
-            State::Connected { pidfd, directory, .. } => {
-                if let Some(directory) = directory {
-                    control::remove_directory(&directory);
-                }
-                State::Ending(pidfd)
-            }
-            other => other,
-        };
-        self.after(Duration::from_millis(500), Timer::Zygote(number));
     }
 }
