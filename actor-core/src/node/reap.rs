@@ -157,6 +157,8 @@ impl Node {
             record.detach(index);
             self.look_after_orphan(&window, dead);
         }
+        // The dead may have taken an event's bits of async waiters and not have rung for them.
+        self.segment.ring_doorbells(u64::MAX);
     }
 
     /// A window that a dead process was attached to may be nobody's now.

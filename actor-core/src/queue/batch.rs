@@ -49,9 +49,7 @@ impl<T: Serialize> Queue<T> {
                 posted.err().map(|error| SendError::new(error, item))
             })
         });
-        if let Some(window) = self.raw.window() {
-            window.wake_consumer();
-        }
+        self.raw.end_batch();
         match failed {
             None => Ok(()),
             Some(error) => Err(error.map(|item| std::iter::once(item).chain(items).collect())),
@@ -136,9 +134,7 @@ impl<T> Queue<T> {
             }
             sent += 1;
         }
-        if let Some(window) = self.raw.window() {
-            window.wake_consumer();
-        }
+        self.raw.end_batch();
         match failed {
             Some(error) if sent == 0 => Err(error),
             _ => Ok(sent),

@@ -69,8 +69,12 @@ impl<T: Serialize> Future for SendFuture<'_, T> {
         let attempt = || this.queue.raw.post(&encoded, Deadline::Now, Wake::Now);
         let mut result = attempt();
         if let (Err(PostError::Full), Some(window)) = (&result, this.queue.raw.window()) {
-            let (word, seen) = register_room(window, encoded.len() as u64 > INLINE_MAX);
-            waker::register(window.segment, word, seen, Deadline::Never, context.waker());
+            // A large item needs an extent and a slot, and may lack either.
+            let is_large = encoded.len() as u64 > INLINE_MAX;
+            for is_extent in [false, true].into_iter().filter(|&is_extent| is_large || !is_extent) {
+                let (word, seen) = register_room(window, is_extent);
+                waker::register(window.segment, word, seen, Deadline::Never, context.waker());
+            }
             this.is_registered = true;
             // There may have been room made before the registration; then nobody rings.
             result = attempt();

@@ -77,6 +77,16 @@ impl RawQueue {
         Ok(())
     }
 
+    /// After messages that were posted with [`Wake::Later`].
+    pub(super) fn end_batch(&self) {
+        let Some(window) = &self.window else { return };
+        window.wake_consumer();
+        // Without the fence in that call, the looks after each message may have come too early.
+        if window::has_flags(&window.header().state.flags, flags::CLOSED_NOW) {
+            discard(window);
+        }
+    }
+
     /// Takes a message, waiting until `deadline`.
     #[inline]
     pub(super) fn take(&self, deadline: Deadline) -> Result<Held, RecvError> {

@@ -1,5 +1,8 @@
 //! The queue within one process; what needs processes is in the integration tests.
 
+use std::future::Future;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -197,6 +200,34 @@ fn async_ends_meet() {
         }
     });
     assert_eq!(receiver.join().unwrap(), 199 * 200 / 2);
+}
+
+/// There is an extent for it, but no slot: room must be waited for at both.
+#[test]
+fn a_large_async_item_waits_for_a_slot() {
+    let queue = Queue::<Vec<u8>>::bounded(1).unwrap();
+    queue.send(vec![1]).unwrap();
+    let waker = std::sync::Arc::new(Count::default());
+    let mut sending = queue.send_async(vec![2; 1000]);
+    let mut poll = || std::pin::Pin::new(&mut sending).poll(&mut std::task::Context::from_waker(&waker.clone().into()));
+    assert!(poll().is_pending());
+    assert_eq!(queue.recv(), Ok(vec![1]));
+    let start = Instant::now();
+    while waker.0.load(Relaxed) == 0 {
+        assert!(start.elapsed() < SOON, "never woken");
+        std::thread::yield_now();
+    }
+    assert!(matches!(poll(), std::task::Poll::Ready(Ok(()))));
+    assert_eq!(queue.recv(), Ok(vec![2; 1000]));
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl std::task::Wake for Count {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
 }
 
 #[test]

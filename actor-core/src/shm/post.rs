@@ -54,6 +54,11 @@ impl Window {
             return Err(PostError::TooLarge { size: length, max });
         }
         let extent = match length as u64 > INLINE_MAX {
+            // No extent is claimed in vain: its release wakes those who wait for one, and an async
+            // sender that is one of them would wake itself again and again.
+            true if deadline.has_passed() && self.refusal().is_none() && !self.has_room() => {
+                return Err(PostError::Full);
+            }
             true => Some(self.post_extent(parts, deadline)?),
             false => None,
         };
@@ -164,8 +169,8 @@ impl Window {
 }
 
 /// The word that an async sender waits for: [`Event::register_async`] of the right event.
-pub(crate) fn register_room(window: &Window, is_large: bool) -> (&'static std::sync::atomic::AtomicU32, u32) {
-    let line = if is_large { &window.header().extent_room } else { &window.header().room };
+pub(crate) fn register_room(window: &Window, is_extent: bool) -> (&'static std::sync::atomic::AtomicU32, u32) {
+    let line = if is_extent { &window.header().extent_room } else { &window.header().room };
     let seen = line.event().register_async(u32::from(window.segment.me().0));
     (&line.word, seen)
 }
