@@ -9,10 +9,13 @@ mod exit;
 mod id;
 mod mailbox;
 pub mod node;
+pub mod process;
 pub mod queue;
 mod reply;
 mod shm;
 mod sys;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod waker;
 mod wire;

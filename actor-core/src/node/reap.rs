@@ -245,9 +245,9 @@ impl Node {
         self.answer(reply, if sent { &Answer::Done } else { &Answer::NoProc });
     }
 
-    pub(super) fn kill_process(&mut self, id: ProcessId, reply: Option<ReplyAddress>) {
+    pub(super) fn kill_process(&mut self, id: ProcessId, by: KilledBy, reply: Option<ReplyAddress>) {
         let is_there = self.processes.get(&id.participant).is_some_and(|process| process.id == id);
-        self.kill(id, KilledBy::User);
+        self.kill(id, by);
         self.answer(reply, if is_there { &Answer::Done } else { &Answer::NoProc });
     }
 }

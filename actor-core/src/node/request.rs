@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::boot::Entry;
 use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
-use crate::exit::ExitReport;
+use crate::exit::{ExitReport, KilledBy};
 use crate::id::{ActorId, ProcessId};
 use crate::mailbox::{MailboxSize, ReplyAddress};
 
@@ -28,7 +28,7 @@ pub(crate) enum Request {
     /// Send a signal: [`Answer::Done`].
     Signal { process: ProcessId, signal: i32 },
     /// Send SIGKILL, and say so in the report: [`Answer::Done`].
-    KillProcess { process: ProcessId },
+    KillProcess { process: ProcessId, by: KilledBy },
     /// Ask the actor to stop, kill it after `timeout`, answer when it has ended: [`Answer::Ended`].
     StopActor { actor: ActorId, after_all: bool, timeout: Duration },
     /// Kill the actor, answer when it has ended: [`Answer::Ended`].

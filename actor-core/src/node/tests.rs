@@ -83,9 +83,15 @@ fn every_end_has_its_reason() {
 #[test]
 fn a_kill_says_who() {
     let process = spawn(obedient, b"s");
-    assert!(matches!(ask(&Request::KillProcess { process }, soon()), Ok(Answer::Done)));
+    assert!(matches!(
+        ask(&Request::KillProcess { process, by: crate::exit::KilledBy::User }, soon()),
+        Ok(Answer::Done)
+    ));
     assert_eq!(join(process).reason, ExitReason::Killed { by: KilledBy::User });
-    assert!(matches!(ask(&Request::KillProcess { process }, soon()), Ok(Answer::NoProc)));
+    assert!(matches!(
+        ask(&Request::KillProcess { process, by: crate::exit::KilledBy::User }, soon()),
+        Ok(Answer::NoProc)
+    ));
 }
 
 #[test]

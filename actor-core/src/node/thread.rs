@@ -237,7 +237,7 @@ impl Node {
             Request::Join { process } => self.join_process(process, reply),
             Request::Forget { process } => self.exited.retain(|(id, ..)| *id != process),
             Request::Signal { process, signal } => self.signal(process, signal, reply),
-            Request::KillProcess { process } => self.kill_process(process, reply),
+            Request::KillProcess { process, by } => self.kill_process(process, by, reply),
             Request::StopActor { actor, after_all, timeout } => self.stop_actor(actor, after_all, timeout, reply),
             Request::KillActor { actor } => self.kill_actor(actor, reply),
             Request::KillOverrun { actor, reply: call } => self.kill_overrun(actor, call, reply),

@@ -12,11 +12,12 @@ thread_local! {
 /// Lends an empty buffer. Nested calls get a new one.
 #[inline]
 pub(crate) fn with_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    let mut buffer = BUFFER.take();
+    // A thread that ends, as the one does that ends the program, has none any more.
+    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.clear();
     let result = work(&mut buffer);
     if buffer.capacity() <= KEPT_BYTES_MAX {
-        BUFFER.set(buffer);
+        let _ = BUFFER.try_with(|kept| kept.set(buffer));
     }
     result
 }

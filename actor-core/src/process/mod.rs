@@ -1,0 +1,55 @@
+//! Functions that run in processes of their own, and handles to wait for them, stop and watch them.
+//!
+//! ```
+//! use actor_core::process::Process;
+//!
+//! fn count_words(text: String) -> usize {
+//!     text.split_whitespace().count()
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counting = Process::spawn(count_words, "a crash in there is an error out here".into())?;
+//! assert_eq!(counting.join()?, 9);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Arguments and result are data that serde can write and read. The function is an `fn`: a closure
+//! works as long as it captures nothing, because a captured variable cannot travel.
+//!
+//! # How it ends
+//! The process ends when the function returns. Threads that it has started and not joined end with
+//! it, as they do when `main` returns. [`join`](Process::join) gives what the function returned, or
+//! the [`ExitReport`](crate::ExitReport) that tells why it never did: a panic, a signal, an exit.
+//!
+//! | the function | `join` gives | the reason in the report |
+//! |---|---|---|
+//! | returns | the value | `Normal` |
+//! | returns an `Err` | the value, that is `Ok(Err(..))` | `Failed` |
+//! | returns, and the process crashes while it ends | the value | the crash |
+//! | returns what cannot be encoded | [`JoinError::Died`] | `Failed` |
+//! | panics | [`JoinError::Died`] | `Panicked` |
+//! | calls `std::process::exit(n)` | [`JoinError::Died`] | `ExitCode(n)`, or `UnexpectedExit` for 0 |
+//! | dies of a signal, SIGTERM from [`terminate`](Process::terminate) among them | [`JoinError::Died`] | `Signaled` |
+//! | is killed with [`kill`](Process::kill) or [`stop`](Process::stop) | [`JoinError::Died`] | `Killed` |
+//!
+//! # What it inherits
+//! The environment and the current directory that the node (the root process) has when the process
+//! is spawned, its stdout, and the file mode mask that it had when it was started. stdin is empty,
+//! stderr goes through the node unless [`Options::stderr`] says otherwise. No signal is blocked or
+//! handled, whatever the spawning thread does, and no other descriptor is open.
+//!
+//! No process outlives its node, however that ends. A handle that is dropped only lets go of its
+//! process.
+
+mod error;
+mod function;
+mod handle;
+mod sentinel;
+mod spawn;
+
+pub use crate::boot::StartMethod;
+pub use crate::node::{Stderr, set_start_method};
+pub use error::{JoinError, SpawnError, StopError};
+pub use handle::Process;
+pub use spawn::Options;
