@@ -1,3 +1,4 @@
 //! The one integration binary: a module per area, a test per conformance case.
 
+mod harness;
 mod tidy;

@@ -1,1 +1,4 @@
-//! What the integration tests share.
+//! What the integration tests and their small programs share.
+
+pub mod foreign;
+pub mod watch;

@@ -115,6 +115,16 @@ pub(crate) fn at(segment: &'static Segment, index: u16) -> Option<Window> {
     if word.is(id) { Window::view(segment, id) } else { None }
 }
 
+/// The windows that somebody makes or has.
+///
+/// # Errors
+/// The system does not let us read the table.
+pub(crate) fn used(segment: &Segment) -> io::Result<Vec<WindowId>> {
+    let words = segment.table_words()?.into_iter().map(TableWord).enumerate();
+    let used = words.filter(|(_, word)| word.life() != Life::Free);
+    Ok(used.map(|(index, word)| WindowId { index: index as u16, generation: word.generation() }).collect())
+}
+
 /// The kind of a live window.
 pub(crate) fn kind(window: &Window) -> Option<Kind> {
     match window.header().fixed.kind.load(Relaxed) {

@@ -1,0 +1,81 @@
+//! What code of other languages does to a process, as far as tests need it.
+//!
+//! Safe Rust cannot ignore a signal, crash, or leave without a word; libraries in C do all of this,
+//! and the promises of the crate are about exactly that. Nothing here is an example to follow.
+
+#![allow(unsafe_code)]
+
+use std::hint::black_box;
+
+/// `exit(code)` of the C library: runs what was registered for the end of the process.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: The function has no precondition.
+    unsafe { libc::exit(code) }
+}
+
+/// `_exit(code)`: the process is gone at once.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: The function has no precondition.
+    unsafe { libc::_exit(code) }
+}
+
+/// `abort()`.
+pub fn abort() -> ! {
+    // SAFETY: The function has no precondition.
+    unsafe { libc::abort() }
+}
+
+/// Reads from where no memory is.
+pub fn segfault() -> ! {
+    // SAFETY: There is none. The address is never mapped, and the process dies of that.
+    unsafe { black_box(black_box(8 as *const u8).read_volatile()) };
+    unreachable!("the address is not mapped")
+}
+
+/// Reads behind the end of a mapped file.
+pub fn bus_error(file: &std::fs::File) -> ! {
+    use std::os::fd::AsRawFd;
+    let (length, fd) = (4096, file.as_raw_fd());
+    // SAFETY: A new mapping at a place of the kernel's choice, read within its length; behind the
+    // end of the file the kernel answers with a signal, which is what is wanted.
+    unsafe {
+        let start = libc::mmap(std::ptr::null_mut(), length, libc::PROT_READ, libc::MAP_SHARED, fd, 0);
+        assert_ne!(start, libc::MAP_FAILED, "the file is mapped");
+        black_box(start.cast::<u8>().read_volatile());
+    }
+    unreachable!("there is nothing behind the end of the file")
+}
+
+/// Does not return before it has slept for so long, whatever signals arrive.
+pub fn sleep_in_c(seconds: u32) {
+    let mut left = seconds;
+    while 0 < left {
+        // SAFETY: The function has no precondition.
+        left = unsafe { libc::sleep(left) };
+    }
+}
+
+/// From now on SIGTERM does nothing to this process.
+pub fn ignore_sigterm() {
+    // SAFETY: The disposition is one of the two that need no function.
+    let before = unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+    assert_ne!(before, libc::SIG_ERR, "SIGTERM can be ignored");
+}
+
+/// Blocks SIGTERM and SIGUSR1 for the calling thread.
+pub fn block_signals() {
+    // SAFETY: The set is initialised by the first call and only read by the last.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        libc::sigaddset(&raw mut set, libc::SIGUSR1);
+        assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()), 0);
+    }
+}
+
+/// Sets a variable of the environment.
+pub fn set_variable(name: &str, value: &str) {
+    // SAFETY: The programs that call this read the environment through std alone, which locks it.
+    unsafe { std::env::set_var(name, value) };
+}
