@@ -28,6 +28,9 @@ use crate::sys::{Pid, Signal, epoll, pidfd};
 /// Arguments up to this size travel in the order itself.
 const INLINE_ARGS_MAX: usize = 2048;
 
+/// How long another zygote has for an order that the one before has not answered in time.
+const ZYGOTE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A process of this node, from its order to its end.
 pub(super) struct Process {
     pub(super) id: ProcessId,
@@ -146,12 +149,15 @@ impl Node {
             environment: self.zygote.environment_changes(method),
             method,
         };
-        let generation = self.write_order(participant, order)?;
+        let generation = match self.prepare(participant, order, stderr.as_ref()) {
+            Ok(generation) => generation,
+            Err(why) => {
+                self.drop_args(args);
+                self.segment.record(participant).set_stage(Stage::Free);
+                return Err(why);
+            }
+        };
         let id = ProcessId { participant, generation };
-        if let Some(stderr) = &stderr {
-            let token = Token::Stderr(participant).to_u64();
-            epoll::add(self.epoll.as_fd(), stderr.reader(), token).map_err(|error| error.to_string())?;
-        }
         let process = Process {
             id,
             name: plan.name,
@@ -173,6 +179,14 @@ impl Node {
             StartMethod::Exec => self.execute(participant),
         }
         Ok(())
+    }
+
+    fn prepare(&self, participant: Participant, order: Order, stderr: Option<&Stderr>) -> Result<u32, String> {
+        if let Some(stderr) = stderr {
+            let token = Token::Stderr(participant).to_u64();
+            epoll::add(self.epoll.as_fd(), stderr.reader(), token).map_err(|error| error.to_string())?;
+        }
+        self.write_order(participant, order)
     }
 
     /// Writes an order into its record; one that is too long without its environment, which then
@@ -217,7 +231,12 @@ impl Node {
             Ok(pidfd)
         });
         match watched {
-            Ok(pidfd) => process.pidfd = Some(pidfd),
+            Ok(pidfd) => {
+                if process.killed_by.is_some() {
+                    let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
+                }
+                process.pidfd = Some(pidfd);
+            }
             Err(error) => self.cannot_watch(participant, pid, error),
         }
     }
@@ -225,6 +244,7 @@ impl Node {
     /// There is a process and no descriptor for it: a process that cannot be watched must not be.
     /// It is killed by its number, which is its own until it is reaped, and waited for.
     fn cannot_watch(&mut self, participant: Participant, pid: u32, error: crate::sys::Errno) {
+        self.segment.record(participant).pid.store(0, Release);
         crate::sys::process::kill_and_reap(pid);
         self.recover_traces(participant);
         self.never_was(participant, format!("the new process could not be watched: {error}"));
@@ -296,18 +316,21 @@ impl Node {
         if self.processes[&id.participant].pidfd.is_some() {
             self.kill(id, KilledBy::StartTimeout);
         } else {
-            // The zygote does not answer: it cannot be waited for.
+            // The zygote does not answer: it cannot be waited for. Nor can the next one for ever.
             self.kill_zygote();
+            self.after(ZYGOTE_PATIENCE, Timer::StartTimeout(id));
         }
     }
 
     /// Sends SIGKILL to a process that lives, and remembers why. The first reason stays.
     pub(super) fn kill(&mut self, id: ProcessId, by: KilledBy) {
         let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id) else { return };
-        let Some(pidfd) = &process.pidfd else { return };
         process.killed_by.get_or_insert(by);
-        // It fails when the process is dead already.
-        let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
+        // Without a descriptor it is still being made, and is killed when it is there.
+        if let Some(pidfd) = &process.pidfd {
+            // It fails when the process is dead already.
+            let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
+        }
     }
 
     pub(super) fn pid_in_record(&self, participant: Participant) -> u32 {

@@ -78,9 +78,7 @@ fn record_reason(reason: ExitReason) -> EndKind {
         other => (EndKind::Failed, other.to_string()),
     };
     if let Some(segment) = segment::attached() {
-        let record = segment.record(segment.me());
-        record.write_end(kind.raw(), &text, "");
-        record.set_stage(Stage::Ended);
+        segment.record(segment.me()).write_end(kind.raw(), &text, "");
     }
     kind
 }

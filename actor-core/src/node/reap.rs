@@ -27,6 +27,8 @@ use crate::sys::{Pid, Signal, epoll, process};
 
 /// What one read takes from a pipe.
 const DRAIN_BYTES: usize = 64 << 10;
+/// Turns in which a full pipe is empty.
+const LAST_TURNS: usize = 5;
 
 impl Node {
     pub(super) fn on_stderr(&mut self, participant: Participant) {
@@ -41,6 +43,13 @@ impl Node {
         self.buffer = buffer;
     }
 
+    /// Reads the last words: what a pipe can hold, and no more if somebody goes on writing.
+    fn drain_stderr(&mut self, participant: Participant) {
+        for _ in 0..LAST_TURNS {
+            self.on_stderr(participant);
+        }
+    }
+
     pub(super) fn on_death(&mut self, participant: Participant) {
         let Some(process) = self.processes.get(&participant) else { return };
         let Some(pidfd) = &process.pidfd else { return };
@@ -48,7 +57,9 @@ impl Node {
         if let Ok(None) = pidfd::peek(pidfd.as_fd()) {
             return;
         }
-        self.on_stderr(participant);
+        // It may have been ready without anybody having looked.
+        self.look_for_ready();
+        self.drain_stderr(participant);
         let Some(mut process) = self.processes.remove(&participant) else { return };
         self.starting.retain(|other| *other != participant);
         if let Some(group) = process.pid.and_then(|pid| Pid::from_raw(pid as i32)) {

@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::launch::error_chain;
 use super::thread::{Node, Token};
@@ -28,6 +28,8 @@ use crate::sys::{Signal, epoll, pidfd};
 
 /// Zygotes that died before they were ready, in a row, after which processes are executed instead.
 const FAILURES_MAX: u32 = 3;
+/// After which zygotes are tried again: what kept them from starting may be over.
+const RECOVERY: Duration = Duration::from_secs(10);
 /// How long a zygote has to get ready: an exec, and the constructors of all libraries.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts to make the process of one order, each with another zygote.
@@ -40,6 +42,7 @@ pub(super) struct Zygote {
     /// Counts zygotes, so that what one says is not taken for another's.
     number: u32,
     failures: u32,
+    failed_at: Option<Instant>,
     /// Orders that wait for a zygote, or for room.
     queued: VecDeque<Participant>,
     /// Orders without an answer, and how often each was given.
@@ -65,7 +68,7 @@ enum State {
 
 impl Zygote {
     pub(super) fn is_broken(&self) -> bool {
-        FAILURES_MAX <= self.failures
+        FAILURES_MAX <= self.failures && self.failed_at.is_some_and(|at| at.elapsed() < RECOVERY)
     }
 
     /// How the environment has changed since what a new process begins with.
@@ -151,10 +154,7 @@ impl Node {
                 self.zygote.state = State::Unnamed(zygote);
                 self.after(START_TIMEOUT, Timer::Zygote(number));
             }
-            Err(why) => {
-                self.zygote.failures += 1;
-                self.fail_queued(&why);
-            }
+            Err(why) => self.fail_queued(&why),
         }
     }
 
@@ -259,6 +259,7 @@ impl Node {
         if let Some(directory) = directory {
             control::remove_directory(&directory);
             self.zygote.failures += 1;
+            self.zygote.failed_at = Some(Instant::now());
         }
         let orphaned: Vec<Participant> = std::mem::take(&mut self.zygote.ordered).into_values().collect();
         for participant in orphaned {
