@@ -7,14 +7,15 @@
 
 use std::io;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::id::{ActorId, Participant, WindowId};
 use crate::shm::event::Waited;
-use crate::shm::layout::Shape;
+use crate::shm::layout::{INLINE_MAX, Shape};
 use crate::shm::payload::Meta;
 pub(crate) use crate::shm::post::PostError;
-use crate::shm::post::Wake;
+use crate::shm::post::{Wake, register_room};
 use crate::shm::segment::{Segment, attached};
 use crate::shm::slots::{self, Claim, Refused};
 use crate::shm::spin::spin;
@@ -22,6 +23,7 @@ use crate::shm::table::MakeError;
 use crate::shm::window::{self, Kind, Window, flags};
 use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
+use crate::waker;
 
 /// What a message says of itself besides its payload: 24 bytes before it in the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +161,33 @@ impl Mailbox {
             return Err(PostError::TooLarge { size: payload.len(), max });
         }
         self.window.post([&envelope.to_bytes(), payload], deadline, Wake::Now)
+    }
+
+    /// [`Mailbox::post`] for async senders: the waker is woken when there may be room or at the
+    /// deadline. `Full` is only said when the deadline has passed.
+    pub(crate) fn poll_post(
+        &self,
+        envelope: &Envelope,
+        payload: &[u8],
+        context: &mut Context<'_>,
+        deadline: Deadline,
+    ) -> Poll<Result<(), PostError>> {
+        let now = Deadline::after(Duration::ZERO);
+        match self.post(envelope, payload, now) {
+            Err(PostError::Full) if !deadline.has_passed() => {}
+            result => return Poll::Ready(result),
+        }
+        // A large message waits for a place for its bytes as well as for a slot.
+        let needs_extent = Envelope::BYTES + payload.len() > INLINE_MAX as usize;
+        for is_large in [false, true].into_iter().take(1 + usize::from(needs_extent)) {
+            let (word, seen) = register_room(&self.window, is_large);
+            waker::register(self.window.segment, word, seen, deadline, context.waker());
+        }
+        // There may have been room before the registration; then nobody rings.
+        match self.post(envelope, payload, now) {
+            Err(PostError::Full) => Poll::Pending,
+            result => Poll::Ready(result),
+        }
     }
 
     /// Takes the next message as the mailbox's only receiver; its payload replaces what is in

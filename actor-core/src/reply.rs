@@ -18,7 +18,7 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::id::Participant;
 use crate::mailbox::ReplyAddress;
@@ -151,6 +151,8 @@ struct Free {
     idle: Vec<u16>,
     /// Given up while an answer was being written; idle once the writer is done.
     abandoned: Vec<u16>,
+    /// Async callers that wait for a slot.
+    wakers: Vec<Waker>,
 }
 
 static REPLIES: OnceLock<ReplyBox> = OnceLock::new();
@@ -188,7 +190,7 @@ impl ReplyBox {
         for index in 0..CALLS_MAX {
             window.slot(index).word.store(ReplyWord::new(State::Idle, Participant::NOBODY, 1).0, Release);
         }
-        let free = Free { idle: (0..CALLS_MAX as u16).rev().collect(), abandoned: Vec::new() };
+        let free = Free { idle: (0..CALLS_MAX as u16).rev().collect(), abandoned: Vec::new(), wakers: Vec::new() };
         Ok(REPLIES.get_or_init(|| ReplyBox { window, free: Mutex::new(free), freed: Condvar::new() }))
     }
 
@@ -224,8 +226,11 @@ impl ReplyBox {
         } else {
             free.abandoned.push(index)
         }
+        // All of them: one that was woken may have been given up meanwhile.
+        let wakers = std::mem::take(&mut free.wakers);
         drop(free);
         self.freed.notify_one();
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -237,10 +242,39 @@ impl ReplySlot {
     pub(crate) fn open(segment: &'static Segment, deadline: Deadline) -> Result<ReplySlot, OpenError> {
         let replies = ReplyBox::get(segment)?;
         let index = replies.take(deadline).ok_or(OpenError::Full)?;
+        Ok(ReplySlot::begin(replies, index))
+    }
+
+    /// [`ReplySlot::open`] for async callers: the waker is woken when a slot is free or at the
+    /// deadline.
+    pub(crate) fn poll_open(
+        segment: &'static Segment,
+        context: &mut Context<'_>,
+        deadline: Deadline,
+    ) -> Poll<Result<ReplySlot, OpenError>> {
+        static UNCHANGED: AtomicU32 = AtomicU32::new(0);
+        let replies = match ReplyBox::get(segment) {
+            Ok(replies) => replies,
+            Err(error) => return Poll::Ready(Err(error.into())),
+        };
+        let mut free = replies.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = free.idle.pop().or_else(|| replies.reclaim(&mut free)) {
+            return Poll::Ready(Ok(ReplySlot::begin(replies, index)));
+        }
+        if deadline.has_passed() {
+            return Poll::Ready(Err(OpenError::Full));
+        }
+        free.wakers.push(context.waker().clone());
+        drop(free);
+        waker::register(segment, &UNCHANGED, 0, deadline, context.waker());
+        Poll::Pending
+    }
+
+    fn begin(replies: &'static ReplyBox, index: u16) -> ReplySlot {
         let word = &replies.slot(index).word;
         let generation = ReplyWord(word.load(Acquire)).generation();
         word.store(ReplyWord::new(State::Waiting, Participant::NOBODY, generation).0, Release);
-        Ok(ReplySlot { replies, index, generation, is_done: false })
+        ReplySlot { replies, index, generation, is_done: false }
     }
 
     /// What the callee needs to answer.

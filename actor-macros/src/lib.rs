@@ -26,7 +26,7 @@ use proc_macro::TokenStream;
 /// | option | meaning | default |
 /// |---|---|---|
 /// | `name = "counter"` | what `ps`, logs and errors call it | the type's name |
-/// | `capacity = 1024` | messages that wait in the mailbox before senders wait | 1024 |
+/// | `capacity = 1024` | messages that the mailbox has room for, the one in hand included | 1024 |
 /// | `max_message = "1MiB"` | the largest encoded message, bytes or with a unit | 16 MiB |
 /// | `timeout = "5s"` | how long a call or a cast waits unless it says otherwise | 5 s |
 /// | `call_policy = "fail"` | what becomes of the call in hand at a crash | `"fail"` |

@@ -131,7 +131,7 @@ fn validate_init(outcome: &mut Result<()>, init: &Method) {
         let message = "`#[init]` makes the actor, so there is no `self` yet: remove it";
         combine(outcome, Error::new_spanned(receiver, message));
     }
-    if init.output().is_none() {
+    if init.receiver().is_none() && init.output().is_none() {
         let message = "`#[init]` returns the actor: add `-> Self` or `-> Result<Self, E>`";
         combine(outcome, Error::new_spanned(init.ident(), message));
     }

@@ -1,0 +1,175 @@
+//! [`Call`]: a request with its arguments, which becomes a reply or the reason why there is none.
+//!
+//! Nothing is sent before [`Call::wait`] or `.await`. Then the arguments are encoded, posted, and
+//! a reply slot of this process is waited for; an answer that comes after the caller has given up
+//! finds another generation there and is dropped.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::actor_ref::Address;
+use super::context;
+use super::error::{CallError, Operation};
+use super::handler::Handler;
+use super::post::{self, Limit, PostFailure};
+use crate::exit::ExitReport;
+use crate::node::{self, Answer, Request};
+use crate::reply::{OpenError, ReplyKind, ReplySlot};
+use crate::shm::segment::attached;
+use crate::time::Deadline;
+use crate::wire;
+
+/// A call that is not sent yet: the value of `counter.add("two words".into())`.
+///
+/// | to | write |
+/// |---|---|
+/// | wait for the reply, at most the actor's `timeout` (5 s) | `call.wait()?` |
+/// | do so in async code | `call.await?` |
+/// | wait longer or less | `call.timeout(d).wait()?`, `call.deadline(at).wait()?` |
+/// | stop the work for real if it takes too long | `call.kill_after(d).wait()?` |
+///
+/// The time covers queueing as well as handling. A timeout does not take the call back: the actor
+/// may still handle it. When the actor dies with the call in hand, the caller gets
+/// [`CallError::Died`] with the exit report at once, unless the call's policy hands it to the next
+/// life. When the actor is being restarted, the call waits in the mailbox for the next life.
+#[must_use = "a call does nothing until it is sent: `.wait()` for the reply, or `.await` it"]
+pub struct Call<M: 'static, T: 'static = (), E: 'static = Infallible> {
+    pub(super) address: Address,
+    pub(super) handler: &'static Handler<M, T, E>,
+    pub(super) message: M,
+    pub(super) limit: Limit,
+    pub(super) kills: bool,
+}
+
+/// How long a killed actor's exit report may take.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl<M, T, E> Call<M, T, E> {
+    /// A call of `handler` at `address`; generated code and hand-written calls types use this.
+    pub fn new(address: Address, handler: &'static Handler<M, T, E>, message: M) -> Call<M, T, E> {
+        Call { address, handler, message, limit: Limit::After(handler.info.timeout), kills: false }
+    }
+
+    /// Waits so long for the reply, counted from when the call is sent.
+    pub fn timeout(self, timeout: Duration) -> Call<M, T, E> {
+        Call { limit: Limit::After(timeout), kills: false, ..self }
+    }
+
+    /// Waits for the reply until then.
+    pub fn deadline(self, at: Instant) -> Call<M, T, E> {
+        Call { limit: Limit::Until(at), kills: false, ..self }
+    }
+
+    /// Waits so long for the reply, and kills the actor if it is then still at work on this call.
+    ///
+    /// The caller gets [`CallError::Died`], whose report says so, and a supervisor restarts the
+    /// actor by its rules. A call that still waits behind others is given up as
+    /// [`CallError::Timeout`]: the actor is not killed for the work of somebody else.
+    pub fn kill_after(self, limit: Duration) -> Call<M, T, E> {
+        Call { limit: Limit::After(limit), kills: true, ..self }
+    }
+
+    /// Sends the call and waits for the reply.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn wait(self) -> Result<T, CallError<E>> {
+        let deadline = self.limit.deadline();
+        let mut slot = self.open_slot(deadline)?;
+        wire::with_buffer(|buffer| {
+            let posted =
+                post::post(self.address, self.handler, &self.message, Some(slot.address()), buffer, || deadline);
+            posted.map_err(|failure| self.not_posted(failure))?;
+            if let Some(kind) = slot.wait(deadline, buffer) {
+                return self.read(kind, buffer);
+            }
+            let patience = self.on_overrun(&slot);
+            match slot.wait(patience, buffer) {
+                Some(kind) => self.read(kind, buffer),
+                None => Err(CallError::Timeout(self.operation())),
+            }
+        })
+    }
+
+    fn open_slot(&self, deadline: Deadline) -> Result<ReplySlot, CallError<E>> {
+        self.refuse_own()?;
+        self.opened(attached().map(|segment| ReplySlot::open(segment, deadline)))
+    }
+
+    /// `None`: whoever has an address in a process without a segment got it from another node.
+    pub(super) fn opened(&self, slot: Option<Result<ReplySlot, OpenError>>) -> Result<ReplySlot, CallError<E>> {
+        match slot {
+            Some(Ok(slot)) => Ok(slot),
+            Some(Err(OpenError::Full)) => Err(CallError::Timeout(self.operation())),
+            Some(Err(OpenError::Make(error))) => Err(self.failed(error.to_string())),
+            None => Err(CallError::NoProc(self.operation())),
+        }
+    }
+
+    pub(super) fn refuse_own(&self) -> Result<(), CallError<E>> {
+        match context::is_own(self.address.actor) {
+            true => Err(CallError::CallingSelf(self.operation())),
+            false => Ok(()),
+        }
+    }
+
+    /// What to do when time is up: the deadline until which an answer may still come.
+    pub(super) fn on_overrun(&self, slot: &ReplySlot) -> Deadline {
+        if self.kills {
+            let request = Request::KillOverrun { actor: self.address.actor, reply: slot.address() };
+            // Anything but `Done`: the actor is not at work on this call, or has just answered it.
+            if let Ok(Answer::Done) = node::ask(&request, Deadline::after(REPORT_TIMEOUT)) {
+                return Deadline::after(REPORT_TIMEOUT);
+            }
+        }
+        post::at_once()
+    }
+
+    /// The answer as the caller's result.
+    pub(super) fn read(&self, kind: ReplyKind, payload: &[u8]) -> Result<T, CallError<E>> {
+        let operation = self.operation();
+        let decode_error = |source| CallError::Decode { operation, source };
+        match kind {
+            ReplyKind::Value => (self.handler.reply.decode)(payload).map_err(decode_error),
+            ReplyKind::Error => Err(match &self.handler.error {
+                Some(codec) => (codec.decode)(payload).map_or_else(decode_error, CallError::Handler),
+                None => self.failed("the reply is an error, which this handler cannot have".to_owned()),
+            }),
+            ReplyKind::Exit => {
+                let report = wire::decode::<ExitReport>(payload);
+                Err(report.map_or_else(decode_error, |report| CallError::Died(Box::new(report))))
+            }
+            ReplyKind::NoProc => Err(CallError::NoProc(operation)),
+            ReplyKind::Closed => Err(CallError::Closed(operation)),
+            ReplyKind::Failed => Err(self.failed(String::from_utf8_lossy(payload).into_owned())),
+        }
+    }
+
+    pub(super) fn not_posted(&self, failure: PostFailure) -> CallError<E> {
+        let operation = self.operation();
+        match failure {
+            PostFailure::Full => CallError::Timeout(operation),
+            PostFailure::Closed => CallError::Closed(operation),
+            PostFailure::NoProc => CallError::NoProc(operation),
+            PostFailure::TooLarge { size, max } => CallError::TooLarge { operation, size, max },
+            PostFailure::NoMemory => self.failed("there is no memory for the message".to_owned()),
+            PostFailure::Encode(source) => CallError::Encode { operation, source },
+        }
+    }
+
+    pub(super) fn operation(&self) -> Operation {
+        self.handler.info.operation("call", self.address)
+    }
+
+    fn failed(&self, text: String) -> CallError<E> {
+        CallError::Failed { operation: self.operation(), text }
+    }
+}
+
+/// Asks nothing of the arguments.
+impl<M, T, E> fmt::Debug for Call<M, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("operation", &self.operation()).field("limit", &self.limit).finish()
+    }
+}

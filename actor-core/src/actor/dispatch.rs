@@ -1,0 +1,175 @@
+//! From bytes to a method and back: the one place where a message gets its type again.
+//!
+//! `Actor::dispatch` chooses the handler's constant by number, and the constant decodes the
+//! message, runs the method and encodes the reply. Nothing is sent here: [`run`](super::run) does.
+
+use std::convert::Infallible;
+
+use super::behaviour::Failure;
+use super::handler::{Codec, Handler};
+use crate::reply::ReplyKind;
+
+/// A message on its way into the method that it is for.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    pub(super) handler: u16,
+    pub(super) payload: &'a [u8],
+    /// Takes the encoded reply.
+    pub(super) reply: &'a mut Vec<u8>,
+}
+
+/// What came of a message.
+#[derive(Debug)]
+#[must_use = "the caller waits for what came of its message"]
+pub struct Handled {
+    pub(super) outcome: Outcome,
+    /// Ends the actor.
+    pub(super) failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The reply buffer holds an answer of this kind.
+    Reply(ReplyKind),
+    /// There is nothing to say.
+    Nothing,
+    /// The message could not be read; the reply buffer says why.
+    Refused,
+}
+
+impl Delivery<'_> {
+    /// The number of the handler that the message is for.
+    pub fn handler(&self) -> u16 {
+        self.handler
+    }
+
+    /// Refuses a message that is for no handler of this actor.
+    pub fn unknown(self) -> Handled {
+        let number = self.handler;
+        self.refuse(format_args!("there is no handler with the number {number}"))
+    }
+
+    fn refuse(self, why: impl std::fmt::Display) -> Handled {
+        self.reply.clear();
+        self.reply.extend_from_slice(why.to_string().as_bytes());
+        Handled { outcome: Outcome::Refused, failure: None }
+    }
+
+    fn answer<V>(self, kind: ReplyKind, codec: &Codec<V>, value: &V) -> Handled {
+        self.reply.clear();
+        let kind = match (codec.encode)(self.reply, value) {
+            Ok(()) => kind,
+            Err(error) => {
+                self.reply.extend_from_slice(format!("the reply cannot be sent: {error}").as_bytes());
+                ReplyKind::Failed
+            }
+        };
+        Handled { outcome: Outcome::Reply(kind), failure: None }
+    }
+}
+
+impl<M, T, E> Handler<M, T, E> {
+    fn read(&self, delivery: &Delivery<'_>) -> Result<M, String> {
+        (self.message.decode)(delivery.payload)
+            .map_err(|error| format!("the message for `{}` cannot be read: {error}", self.info.name))
+    }
+}
+
+impl<M, T> Handler<M, T, Infallible> {
+    /// Handles a call that cannot fail: `handle` gets the arguments, the caller what it returns.
+    pub fn reply(&self, delivery: Delivery<'_>, handle: impl FnOnce(M) -> T) -> Handled {
+        match self.read(&delivery) {
+            Ok(message) => delivery.answer(ReplyKind::Value, &self.reply, &handle(message)),
+            Err(why) => delivery.refuse(why),
+        }
+    }
+}
+
+impl<M, T, E> Handler<M, T, E> {
+    /// Handles a call whose caller gets the error of `handle` as `CallError::Handler`.
+    ///
+    /// # Panics
+    /// The handler was not made by one of the `try_call` constructors.
+    pub fn try_reply(&self, delivery: Delivery<'_>, handle: impl FnOnce(M) -> Result<T, E>) -> Handled {
+        let message = match self.read(&delivery) {
+            Ok(message) => message,
+            Err(why) => return delivery.refuse(why),
+        };
+        match handle(message) {
+            Ok(value) => delivery.answer(ReplyKind::Value, &self.reply, &value),
+            Err(error) => {
+                let codec = self.error.as_ref().expect("`try_call` constructors say how errors are written");
+                delivery.answer(ReplyKind::Error, codec, &error)
+            }
+        }
+    }
+}
+
+impl<M> Handler<M> {
+    /// Handles a cast. An error of `handle` ends the actor.
+    pub fn accept(&self, delivery: Delivery<'_>, handle: impl FnOnce(M) -> Result<(), Failure>) -> Handled {
+        match self.read(&delivery) {
+            Ok(message) => Handled { outcome: Outcome::Nothing, failure: handle(message).err() },
+            Err(why) => delivery.refuse(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::behaviour::ActorOptions;
+    use crate::actor::handler::{self, HandlerInfo};
+    use crate::wire;
+
+    const OPTIONS: ActorOptions = ActorOptions::named("test");
+    const ADD: Handler<(u8, u8), u16> = handler::call2::<u8, u8, u16>(HandlerInfo::call(0, "add", &OPTIONS));
+    const DIVIDE: Handler<(u8, u8), u8, String> =
+        handler::try_call2::<u8, u8, u8, String>(HandlerInfo::call(1, "divide", &OPTIONS));
+    const NOTE: Handler<(u8,)> = handler::cast1::<u8>(HandlerInfo::cast(2, "note", &OPTIONS));
+
+    fn encoded(message: &impl serde::Serialize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        wire::encode_into(&mut bytes, message).unwrap();
+        bytes
+    }
+
+    fn delivery<'a>(payload: &'a [u8], reply: &'a mut Vec<u8>) -> Delivery<'a> {
+        Delivery { handler: 0, payload, reply }
+    }
+
+    #[test]
+    fn smoke() {
+        let (payload, mut reply) = (encoded(&(200u8, 100u8)), Vec::new());
+        let handled = ADD.reply(delivery(&payload, &mut reply), |(a, b)| u16::from(a) + u16::from(b));
+        assert!(matches!(handled.outcome, Outcome::Reply(ReplyKind::Value)));
+        assert_eq!(wire::decode::<u16>(&reply), Ok(300));
+    }
+
+    #[test]
+    fn an_error_of_the_handler_travels_with_its_type() {
+        let (payload, mut reply) = (encoded(&(1u8, 0u8)), Vec::new());
+        let divide = |(a, b): (u8, u8)| a.checked_div(b).ok_or_else(|| "by zero".to_owned());
+        let handled = DIVIDE.try_reply(delivery(&payload, &mut reply), divide);
+        assert!(matches!(handled.outcome, Outcome::Reply(ReplyKind::Error)));
+        assert_eq!(wire::decode::<String>(&reply).as_deref(), Ok("by zero"));
+        assert!(handled.failure.is_none(), "the actor lives on");
+    }
+
+    #[test]
+    fn an_error_of_a_cast_ends_the_actor() {
+        let (payload, mut reply) = (encoded(&(1u8,)), Vec::new());
+        let handled = NOTE.accept(delivery(&payload, &mut reply), |_| Err(Failure::new("no paper")));
+        assert_eq!(handled.failure, Some(Failure::new("no paper")));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_and_never_handled() {
+        let mut reply = Vec::new();
+        let handled = ADD.reply(delivery(b"\xc1", &mut reply), |_| unreachable!());
+        assert!(matches!(handled.outcome, Outcome::Refused));
+        assert!(String::from_utf8_lossy(&reply).starts_with("the message for `add` cannot be read"));
+        let handled = Delivery { handler: 9, payload: b"", reply: &mut reply }.unknown();
+        assert!(matches!(handled.outcome, Outcome::Refused));
+    }
+}

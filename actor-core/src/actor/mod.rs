@@ -1,0 +1,36 @@
+//! Actors: the trait, references, calls and casts, and the life of an actor in its process.
+//!
+//! A message goes `call`/`cast` → `post` → mailbox ║ mailbox → `run` → `dispatch` → handler, and
+//! the reply goes back the same way. Types end at [`handler`](handler::Handler) on both sides;
+//! in between are bytes. How processes come to be and are watched is the node's business, which
+//! is told by requests.
+
+mod actor_ref;
+mod behaviour;
+mod call;
+mod cast;
+mod context;
+mod dispatch;
+mod error;
+mod future;
+pub mod handler;
+mod main_guard;
+mod post;
+mod run;
+mod spawn;
+
+pub use actor_ref::{ActorRef, ActorStatus, Address, Calls};
+pub use behaviour::{Actor, ActorOptions, Failure, Message, OnCrash, Runtime};
+pub use call::Call;
+pub use cast::Cast;
+pub use context::Context;
+pub use dispatch::{Delivery, Handled};
+pub use error::{CallError, Operation, SendError, SpawnError, StopError};
+pub use spawn::{Definition, Spawn, SpawnOptions, StartsItself};
+
+// For generated code only.
+pub use behaviour::{Declared, ResultParts, block_on_in};
+pub use main_guard::main_guard;
+
+#[cfg(test)]
+mod tests;

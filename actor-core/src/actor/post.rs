@@ -1,0 +1,160 @@
+//! From a typed message to bytes in a mailbox: what calls and casts have in common.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use super::actor_ref::Address;
+use super::behaviour::OnCrash;
+use super::context;
+use super::error::Operation;
+use super::handler::{Handler, HandlerInfo};
+use crate::id::Participant;
+use crate::mailbox::{Envelope, Mailbox, Policy, PostError, ReplyAddress};
+use crate::shm::segment::attached;
+use crate::time::Deadline;
+use crate::wire::EncodeError;
+
+/// How long an operation may take: counted from when it begins, or until a moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    After(Duration),
+    Until(Instant),
+}
+
+impl Limit {
+    pub(super) fn deadline(self) -> Deadline {
+        match self {
+            Limit::After(timeout) => Deadline::after(timeout),
+            Limit::Until(at) => Deadline::from(at),
+        }
+    }
+}
+
+/// Why a message was not posted.
+#[derive(Debug)]
+pub(super) enum PostFailure {
+    /// No room in time, or none ever: the actor would wait for itself.
+    Full,
+    Closed,
+    NoProc,
+    TooLarge {
+        size: usize,
+        max: usize,
+    },
+    NoMemory,
+    Encode(EncodeError),
+}
+
+impl HandlerInfo {
+    pub(super) fn operation(&self, verb: &'static str, address: Address) -> Operation {
+        Operation { verb, handler: self.name, name: self.actor, actor: address.actor }
+    }
+
+    fn envelope(&self, reply: Option<ReplyAddress>) -> Envelope {
+        let (policy, deliveries_max) = match self.on_crash {
+            OnCrash::Fail => (Policy::Fail, 1),
+            OnCrash::DeadLetter => (Policy::DeadLetter, 1),
+            OnCrash::Redeliver(lives) => (Policy::Redeliver, lives.max(1)),
+        };
+        let sender = attached().map_or(Participant::NOBODY, |segment| segment.me());
+        Envelope { handler: self.index, policy, deliveries_max, reply, sender }
+    }
+}
+
+/// Encodes a message into `buffer` and posts it, waiting for room until `deadline`, which is only
+/// asked for if there is none: reading the clock costs as much as posting.
+pub(super) fn post<M, T, E>(
+    address: Address,
+    handler: &Handler<M, T, E>,
+    message: &M,
+    reply: Option<ReplyAddress>,
+    buffer: &mut Vec<u8>,
+    deadline: impl FnOnce() -> Deadline,
+) -> Result<(), PostFailure> {
+    encode(handler, message, buffer)?;
+    let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
+    let envelope = handler.info.envelope(reply);
+    match mailbox.post(&envelope, buffer, at_once()) {
+        // Room in its own mailbox is made by this very thread, and not while it waits.
+        Err(PostError::Full) if !context::is_own(address.actor) => {}
+        posted => return Ok(posted?),
+    }
+    Ok(mailbox.post(&envelope, buffer, deadline())?)
+}
+
+/// Encodes a message to be posted by [`post_async`].
+pub(super) fn encode<M, T, E>(
+    handler: &Handler<M, T, E>,
+    message: &M,
+    buffer: &mut Vec<u8>,
+) -> Result<(), PostFailure> {
+    buffer.clear();
+    (handler.message.encode)(buffer, message).map_err(PostFailure::Encode)
+}
+
+/// Posts an encoded message for an async sender.
+pub(super) async fn post_async(
+    address: Address,
+    info: &HandlerInfo,
+    payload: Result<Vec<u8>, PostFailure>,
+    reply: Option<ReplyAddress>,
+    deadline: Deadline,
+) -> Result<(), PostFailure> {
+    let payload = payload?;
+    let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
+    let envelope = info.envelope(reply);
+    Ok(poll_fn(|task| mailbox.poll_post(&envelope, &payload, task, deadline)).await?)
+}
+
+/// A deadline that has passed, made without reading the clock.
+pub(super) fn at_once() -> Deadline {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Deadline::At(*BEGIN)
+}
+
+/// The mailbox at an address. Attaching costs twice as much as posting, so each thread remembers
+/// those it has used lately; one that has ended since, and whose memory may be another's by now,
+/// is recognised by its generation.
+fn mailbox_at(address: Address) -> Option<Mailbox> {
+    const REMEMBERED: usize = 8;
+    thread_local! {
+        static LATELY: [Cell<Option<Mailbox>>; REMEMBERED] = const { [const { Cell::new(None) }; REMEMBERED] };
+    }
+    LATELY.with(|lately| {
+        let place = &lately[usize::from(address.actor.0.index) % REMEMBERED];
+        let known = place.get().filter(|mailbox| mailbox.id() == address.actor && mailbox.window.is_live());
+        known.or_else(|| {
+            place.set(Mailbox::attach(address.actor));
+            place.get()
+        })
+    })
+}
+
+impl From<PostError> for PostFailure {
+    fn from(error: PostError) -> PostFailure {
+        match error {
+            PostError::Full => PostFailure::Full,
+            PostError::Closed => PostFailure::Closed,
+            PostError::Gone => PostFailure::NoProc,
+            PostError::TooLarge { size, max } => PostFailure::TooLarge { size, max },
+            PostError::NoMemory => PostFailure::NoMemory,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let options = crate::actor::ActorOptions::named("test");
+        let info = HandlerInfo::cast(3, "note", &options);
+        assert_eq!(info.envelope(None).policy, Policy::DeadLetter);
+        let info = info.on_crash(OnCrash::Redeliver(3));
+        let envelope = info.envelope(None);
+        assert_eq!((envelope.handler, envelope.policy, envelope.deliveries_max), (3, Policy::Redeliver, 3));
+    }
+}

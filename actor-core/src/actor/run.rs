@@ -1,0 +1,110 @@
+//! The life of an actor in its process: init, then message after message, then terminate.
+//!
+//! Everything that can go wrong here ends the process, and the node takes it from there: a panic
+//! leaves the message in hand where it is, and what becomes of it stands in its envelope. An
+//! orderly end is one that returns from [`live`].
+
+use super::behaviour::{Actor, Failure};
+use super::context::Context;
+use super::dispatch::{Delivery, Outcome};
+use crate::boot::Start;
+use crate::exit::ExitReason;
+use crate::mailbox::{Envelope, Mailbox, Next};
+use crate::node::{self, Life, Request};
+use crate::reply::{self, ReplyKind};
+use crate::time::Deadline;
+
+/// Where the process of an actor of type `A` begins; entered by offset.
+pub(crate) fn actor_main<A: Actor>(start: Start) {
+    node::live(start, |life| {
+        let mut reason = None;
+        (A::OPTIONS.runtime.around)(&mut || reason = Some(live::<A>(life)));
+        reason.unwrap_or_else(|| ExitReason::Failed("the runtime around the actor never ran it".to_owned()))
+    })
+}
+
+pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
+    let mailbox = life.incarnation.and_then(|incarnation| Mailbox::attach(incarnation.actor));
+    let (Some(mailbox), Some(incarnation)) = (mailbox, life.incarnation) else {
+        return ExitReason::NoProc;
+    };
+    let mut context = Context::new(mailbox, incarnation.life);
+    let mut actor = match init::<A>(&life.args, &mut context) {
+        Ok(actor) => actor,
+        Err(failure) => return failure.into_reason(),
+    };
+    life.is_ready();
+    let mut buffers = Buffers::default();
+    let reason = loop {
+        if let Some(reason) = context.take_ending() {
+            break reason;
+        }
+        match mailbox.next(&mut buffers.message, Deadline::Never) {
+            Next::Message { envelope, position } => {
+                context.begin(&envelope, position);
+                let handled = actor.dispatch(buffers.delivery(&envelope), &mut context);
+                reply(&mailbox, &envelope, &handled.outcome, &buffers.reply);
+                // Dead before this line: a call is replied to, so recovery does not run it again.
+                context.finish(position, handled.failure);
+                buffers.trim();
+            }
+            Next::Stop => break ExitReason::Shutdown(None),
+            Next::TimedOut => {}
+        }
+    };
+    actor.terminate(&reason, &mut context);
+    reason
+}
+
+fn init<A: Actor>(args: &[u8], context: &mut Context<A>) -> Result<A, Failure> {
+    let args = (A::ARGS.decode)(args)
+        .map_err(|error| Failure::for_good(format_args!("the arguments cannot be read: {error}")))?;
+    A::init(args, context)
+}
+
+/// Tells the caller, if there is one; a late reply is dropped. A cast that could not be read is
+/// kept as a dead letter.
+fn reply(mailbox: &Mailbox, envelope: &Envelope, outcome: &Outcome, text: &[u8]) {
+    match (outcome, envelope.reply) {
+        (Outcome::Reply(kind), Some(address)) => {
+            reply::answer(address, *kind, text);
+        }
+        (Outcome::Refused, Some(address)) => {
+            reply::answer(address, ReplyKind::Failed, text);
+        }
+        (Outcome::Nothing, Some(address)) => {
+            reply::answer(address, ReplyKind::Failed, b"the handler is for casts and does not reply");
+        }
+        (Outcome::Refused, None) => {
+            let why = String::from_utf8_lossy(text).into_owned();
+            // Without an answer the node is gone, and this process will be within a moment.
+            let _ = node::ask(&Request::RefuseInHand { actor: mailbox.id(), why }, Deadline::Never);
+        }
+        (Outcome::Reply(_) | Outcome::Nothing, None) => {}
+    }
+}
+
+/// The message in hand and the reply to it, encoded; reused from one message to the next.
+#[derive(Default)]
+struct Buffers {
+    message: Vec<u8>,
+    reply: Vec<u8>,
+}
+
+/// What an idle actor keeps of a buffer that had to grow.
+const BUFFER_KEPT_MAX: usize = 256 << 10;
+
+impl Buffers {
+    fn delivery(&mut self, envelope: &Envelope) -> Delivery<'_> {
+        Delivery { handler: envelope.handler, payload: &self.message, reply: &mut self.reply }
+    }
+
+    /// An actor that waits does not hold the memory of the largest message that it ever had.
+    fn trim(&mut self) {
+        for buffer in [&mut self.message, &mut self.reply] {
+            if BUFFER_KEPT_MAX < buffer.capacity() {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}

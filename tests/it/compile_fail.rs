@@ -1,0 +1,11 @@
+//! What people get to read when they make a mistake: a file of `tests/ui` per mistake, with all
+//! that the compiler says about it beside it.
+//!
+//! With `TRYBUILD=overwrite` in the environment the `.stderr` files are written anew; read what
+//! changed before you commit it. A mistake gives one error, at the user's token.
+
+#[test]
+fn a_mistake_is_explained_where_it_was_made() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("ui/*.rs");
+}

@@ -1,0 +1,3 @@
+//! `#[actor_core::main]` on another function.
+#[actor_core::main]
+fn start() {}
