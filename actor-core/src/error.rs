@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::actor::{CallError, SendError, SpawnError, StopError};
+use crate::{process, queue};
 
 /// A result whose error is any of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -71,20 +72,54 @@ impl<M> From<SendError<M>> for Error {
     }
 }
 
-impl From<SpawnError> for Error {
-    fn from(error: SpawnError) -> Error {
-        Error::new(error)
+/// The item that was not sent is dropped: keep the `SendError` to have it back.
+impl<T> From<queue::SendError<T>> for Error {
+    fn from(error: queue::SendError<T>) -> Error {
+        Error::new(error.to_string())
     }
 }
 
-impl From<StopError> for Error {
-    fn from(error: StopError) -> Error {
-        Error::new(error)
-    }
+macro_rules! from {
+    ($($error:ty,)*) => {
+        $(
+            impl From<$error> for Error {
+                fn from(error: $error) -> Error {
+                    Error::new(error)
+                }
+            }
+        )*
+    };
 }
 
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Error {
-        Error::new(error)
+from! {
+    SpawnError,
+    StopError,
+    process::SpawnError,
+    process::JoinError,
+    process::StopError,
+    queue::CreateError,
+    queue::RecvError,
+    std::io::Error,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let error = Error::from(queue::RecvError::Closed);
+        assert_eq!(error.to_string(), queue::RecvError::Closed.to_string());
+        assert!(error.downcast_ref::<queue::RecvError>().is_some());
+        assert!(error.downcast_ref::<SpawnError>().is_none());
+    }
+
+    #[test]
+    fn the_long_form_names_the_sources() {
+        let inner = std::io::Error::other("no paper");
+        let error = Error::from(queue::CreateError::Memory(inner));
+        assert_eq!(error.to_string(), "there is no memory for the queue");
+        assert_eq!(format!("{error:#}"), "there is no memory for the queue: no paper");
+        assert_eq!(format!("{error:?}"), format!("{error:#}"), "what `main` prints");
     }
 }

@@ -7,6 +7,8 @@ use actor_core::KilledBy;
 use actor_core::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::harness::isolated;
+
 /// Counts words.
 #[derive(Actor, Serialize, Deserialize)]
 struct Counter {
@@ -96,124 +98,144 @@ impl Picky {
 }
 
 #[test]
-fn smoke() -> actor_core::Result<()> {
-    let counter = Counter { words: 0 }.spawn()?;
-    assert_eq!(counter.add("two words".into()).wait()?, 2);
-    counter.reset().send()?;
-    assert_eq!(counter.add("one".into()).wait()?, 1);
-    counter.stop()?;
-    Ok(())
+fn smoke() {
+    isolated(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        assert_eq!(counter.add("two words".into()).wait().unwrap(), 2);
+        counter.reset().send().unwrap();
+        assert_eq!(counter.add("one".into()).wait().unwrap(), 1);
+        counter.stop().unwrap();
+    });
 }
 
 #[test]
 fn an_actor_is_a_process() {
-    let counter = Counter { words: 0 }.spawn().unwrap();
-    let pid = counter.os_pid().wait().unwrap();
-    assert_ne!(pid, std::process::id());
-    assert!(counter.is_alive());
-    assert_eq!(counter.incarnation().map(|incarnation| incarnation.life()), Some(1));
-    let report = counter.stop().unwrap();
-    assert_eq!((report.pid, report.reason), (pid, ExitReason::Shutdown(None)));
-    assert!(!counter.is_alive());
-    assert!(matches!(counter.stop(), Err(StopError::NoProc { .. })));
-    assert!(matches!(counter.os_pid().wait(), Err(CallError::NoProc(_))));
-    assert!(matches!(counter.reset().send(), Err(SendError::NoProc(_))));
+    isolated(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        let pid = counter.os_pid().wait().unwrap();
+        assert_ne!(pid, std::process::id());
+        assert!(counter.is_alive());
+        assert_eq!(counter.incarnation().map(|incarnation| incarnation.life()), Some(1));
+        let report = counter.stop().unwrap();
+        assert_eq!((report.pid, report.reason), (pid, ExitReason::Shutdown(None)));
+        assert!(!counter.is_alive());
+        assert!(matches!(counter.stop(), Err(StopError::NoProc { .. })));
+        assert!(matches!(counter.os_pid().wait(), Err(CallError::NoProc(_))));
+        assert!(matches!(counter.reset().send(), Err(SendError::NoProc(_))));
+    });
 }
 
 #[test]
 fn a_panic_is_an_error_value_for_the_caller() {
-    let counter = Counter { words: 0 }.spawn().unwrap();
-    let Err(CallError::Died(report)) = counter.panic("out of words".into()).wait() else {
-        panic!("the call ends with the report");
-    };
-    let ExitReason::Panicked { message, location } = &report.reason else { panic!("{report}") };
-    assert_eq!(message, "out of words");
-    assert!(location.contains("tests/it/actors.rs:"), "{location}");
-    assert_eq!(report.in_hand.as_ref().map(|in_hand| (&*in_hand.handler, in_hand.deliveries)), Some(("panic", 1)));
-    assert!(report.stderr.contains("out of words"), "{report:#}");
+    isolated(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        let Err(CallError::Died(report)) = counter.panic("out of words".into()).wait() else {
+            panic!("the call ends with the report");
+        };
+        let ExitReason::Panicked { message, location } = &report.reason else { panic!("{report}") };
+        assert_eq!(message, "out of words");
+        assert!(location.contains("tests/it/actors.rs:"), "{location}");
+        assert_eq!(report.in_hand.as_ref().map(|in_hand| (&*in_hand.handler, in_hand.deliveries)), Some(("panic", 1)));
+        assert!(report.stderr.contains("out of words"), "{report:#}");
+    });
 }
 
 #[test]
 fn kill_after_ends_the_work_for_real() {
-    let counter = Counter { words: 0 }.spawn().unwrap();
-    let begin = Instant::now();
-    let Err(CallError::Died(report)) = counter.spin().kill_after(Duration::from_millis(50)).wait() else {
-        panic!("the call ends with the report");
-    };
-    assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::KillAfter });
-    assert!(begin.elapsed() < Duration::from_secs(5));
-    assert!(!counter.is_alive());
+    isolated(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        let begin = Instant::now();
+        let Err(CallError::Died(report)) = counter.spin().kill_after(Duration::from_millis(50)).wait() else {
+            panic!("the call ends with the report");
+        };
+        assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::KillAfter });
+        assert!(begin.elapsed() < Duration::from_secs(5));
+        assert!(!counter.is_alive());
+    });
 }
 
 #[test]
 fn kill_after_spares_an_actor_that_is_busy_with_something_else() {
-    let counter = Counter { words: 0 }.spawn().unwrap();
-    let busy = counter;
-    let spinning = std::thread::spawn(move || busy.spin().wait());
-    while counter.status().unwrap().handling.is_none() {
-        std::thread::yield_now();
-    }
-    let queued = counter.add("x".into()).kill_after(Duration::from_millis(20)).wait();
-    assert!(matches!(queued, Err(CallError::Timeout(_))), "{queued:?}");
-    assert!(counter.is_alive());
-    assert_eq!(counter.status().unwrap().handling.map(|(handler, _)| handler), Some("spin"));
-    let report = counter.kill().unwrap();
-    assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::User });
-    assert!(matches!(spinning.join().unwrap(), Err(CallError::Died(_))));
+    isolated(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        let busy = counter;
+        let spinning = std::thread::spawn(move || busy.spin().wait());
+        while counter.status().unwrap().handling.is_none() {
+            std::thread::yield_now();
+        }
+        let queued = counter.add("x".into()).kill_after(Duration::from_millis(20)).wait();
+        assert!(matches!(queued, Err(CallError::Timeout(_))), "{queued:?}");
+        assert!(counter.is_alive());
+        assert_eq!(counter.status().unwrap().handling.map(|(handler, _)| handler), Some("spin"));
+        let report = counter.kill().unwrap();
+        assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::User });
+        assert!(matches!(spinning.join().unwrap(), Err(CallError::Died(_))));
+    });
 }
 
 #[test]
 fn an_actor_that_cannot_begin_is_an_error_of_the_spawner() {
-    let spawn = |mood| Picky::define(mood).spawn().map(drop).unwrap_err();
-    for (mood, text) in [(Mood::Fails, "not today"), (Mood::FailsForGood, "not ever")] {
-        match spawn(mood) {
-            SpawnError::Init { name, failure } => assert_eq!((&*name, &*failure.to_string()), ("Picky", text)),
+    isolated(|| {
+        let spawn = |mood| Picky::define(mood).spawn().map(drop).unwrap_err();
+        for (mood, text) in [(Mood::Fails, "not today"), (Mood::FailsForGood, "not ever")] {
+            match spawn(mood) {
+                SpawnError::Init { name, failure } => assert_eq!((&*name, &*failure.to_string()), ("Picky", text)),
+                other => panic!("{other}"),
+            }
+        }
+        match spawn(Mood::Panics) {
+            SpawnError::Died { report, .. } => assert!(
+                matches!(&report.reason, ExitReason::Panicked { message, .. } if message == "in a bad mood"),
+                "{report}"
+            ),
             other => panic!("{other}"),
         }
-    }
-    match spawn(Mood::Panics) {
-        SpawnError::Died { report, .. } => assert!(
-            matches!(&report.reason, ExitReason::Panicked { message, .. } if message == "in a bad mood"),
-            "{report}"
-        ),
-        other => panic!("{other}"),
-    }
-    match spawn(Mood::Exits) {
-        SpawnError::Died { report, .. } => assert_eq!(report.reason, ExitReason::ExitCode(7)),
-        other => panic!("{other}"),
-    }
-    let options = SpawnOptions { start_timeout: Duration::from_millis(50), ..SpawnOptions::default() };
-    let hangs = Picky::define(Mood::Hangs).with(options).spawn().map(drop);
-    assert!(matches!(hangs, Err(SpawnError::Timeout { .. })), "{hangs:?}");
+        match spawn(Mood::Exits) {
+            SpawnError::Died { report, .. } => assert_eq!(report.reason, ExitReason::ExitCode(7)),
+            other => panic!("{other}"),
+        }
+        let options = SpawnOptions { start_timeout: Duration::from_millis(50), ..SpawnOptions::default() };
+        let hangs = Picky::define(Mood::Hangs).with(options).spawn().map(drop);
+        assert!(matches!(hangs, Err(SpawnError::Timeout { .. })), "{hangs:?}");
+    });
 }
 
 #[test]
 fn references_work_in_other_processes() {
-    let counter = Counter { words: 0 }.spawn().unwrap();
-    let picky = Picky::define(Mood::Good).spawn().unwrap();
-    assert_eq!(picky.ask_other(counter, "a b c".into()).wait().unwrap(), 3);
-    assert_eq!(picky.ask_other_async(counter, "d e".into()).wait().unwrap(), 5);
-    counter.stop().unwrap();
-    let Err(CallError::Handler(text)) = picky.ask_other(counter, "f".into()).wait() else { panic!() };
-    assert!(text.starts_with("call `add` to `Counter` <") && text.ends_with("failed: the actor has ended"), "{text}");
-    picky.stop().unwrap();
+    isolated(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        let picky = Picky::define(Mood::Good).spawn().unwrap();
+        assert_eq!(picky.ask_other(counter, "a b c".into()).wait().unwrap(), 3);
+        assert_eq!(picky.ask_other_async(counter, "d e".into()).wait().unwrap(), 5);
+        counter.stop().unwrap();
+        let Err(CallError::Handler(text)) = picky.ask_other(counter, "f".into()).wait() else { panic!() };
+        assert!(
+            text.starts_with("call `add` to `Counter` <") && text.ends_with("failed: the actor has ended"),
+            "{text}"
+        );
+        picky.stop().unwrap();
+    });
 }
 
 #[test]
 fn an_actor_stops_through_its_context_only() {
-    let picky = Picky::define(Mood::Good).spawn().unwrap();
-    let text = picky.stop_yourself().wait().unwrap();
-    assert!(text.ends_with("waits for its own end: use `Context::stop`"), "{text}");
-    picky.leave().send().unwrap();
-    while picky.is_alive() {
-        std::thread::yield_now();
-    }
+    isolated(|| {
+        let picky = Picky::define(Mood::Good).spawn().unwrap();
+        let text = picky.stop_yourself().wait().unwrap();
+        assert!(text.ends_with("waits for its own end: use `Context::stop`"), "{text}");
+        picky.leave().send().unwrap();
+        while picky.is_alive() {
+            std::thread::yield_now();
+        }
+    });
 }
 
 #[test]
 fn a_call_that_was_given_up_is_handled_all_the_same() {
-    let counter = Counter { words: 0 }.spawn().unwrap();
-    let _ = counter.add("a".into()).timeout(Duration::ZERO).wait();
-    assert_eq!(counter.add("b".into()).wait().unwrap(), 2);
-    counter.stop().unwrap();
+    isolated(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        let _ = counter.add("a".into()).timeout(Duration::ZERO).wait();
+        assert_eq!(counter.add("b".into()).wait().unwrap(), 2);
+        counter.stop().unwrap();
+    });
 }

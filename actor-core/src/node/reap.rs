@@ -188,8 +188,9 @@ impl Node {
         let participant = process.id.participant;
         let result = self.take_result(participant);
         if let Some(mailbox) = mailbox {
-            self.settle(&mailbox, participant, &report);
+            // First, so that whoever is told of the end finds nobody alive.
             mailbox.end_life();
+            self.settle(&mailbox, participant, &report);
         }
         process.stderr = None;
         self.drop_args(process.args.take());
