@@ -1,7 +1,5 @@
 //! Actors that are operating-system processes.
 
-#![allow(dead_code)]
-
 // The macros write `::actor_core`, also in this crate's own tests.
 #[cfg(test)]
 extern crate self as actor_core;

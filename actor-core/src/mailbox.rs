@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::id::{ActorId, Participant, WindowId};
 use crate::shm::event::Waited;
+use crate::shm::lately;
 use crate::shm::layout::{INLINE_MAX, Shape};
 use crate::shm::payload::Meta;
 pub(crate) use crate::shm::post::PostError;
@@ -21,7 +22,6 @@ use crate::shm::slots::{self, Claim, Refused};
 use crate::shm::spin::spin;
 use crate::shm::table::MakeError;
 use crate::shm::window::{self, Kind, Window, flags};
-use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
 use crate::waker;
 
@@ -139,7 +139,7 @@ impl Mailbox {
 
     /// The mailbox of an actor. `None`: the actor has ended for good.
     pub(crate) fn attach(actor: ActorId) -> Option<Mailbox> {
-        Window::attach(attached()?, actor.0, Kind::Mailbox).map(|window| Mailbox { window })
+        lately::attach(attached()?, actor.0, Kind::Mailbox).map(|window| Mailbox { window })
     }
 
     pub(crate) fn id(&self) -> ActorId {

@@ -22,6 +22,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::id::Participant;
 use crate::mailbox::ReplyAddress;
+use crate::shm::lately;
 use crate::shm::layout::{INLINE_MAX, Shape, SlotHead};
 use crate::shm::payload::Meta;
 use crate::shm::segment::{Segment, attached};
@@ -390,7 +391,7 @@ fn low_half(slot: &'static SlotHead) -> &'static AtomicU32 {
 
 /// Answers a call. False: the caller has given it up, or is gone.
 pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
-    let window = attached().and_then(|segment| Window::attach(segment, address.window, Kind::Replies));
+    let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
     let Some(window) = window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity) else {
         return false;
     };
@@ -491,7 +492,7 @@ pub(crate) fn recover(window: &Window, dead: Participant) {
 
 /// Whether this call has been answered, as far as anybody can know. For the node.
 pub(crate) fn is_answered(address: ReplyAddress) -> bool {
-    let window = attached().and_then(|segment| Window::attach(segment, address.window, Kind::Replies));
+    let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
     window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity).is_none_or(|window| {
         let seen = ReplyWord(window.slot(u32::from(address.slot)).word.load(Acquire));
         seen.generation() != address.generation || !matches!(seen.state(), State::Waiting | State::Writing)

@@ -60,7 +60,7 @@ impl<M> Cast<M> {
     /// # Errors
     /// As for [`send`](Cast::send).
     pub fn try_send(self) -> Result<(), SendError<M>> {
-        self.send_until(post::at_once)
+        self.send_until(|| Deadline::Now)
     }
 
     fn send_until(self, deadline: impl FnOnce() -> Deadline) -> Result<(), SendError<M>> {

@@ -1,8 +1,6 @@
 //! From a typed message to bytes in a mailbox: what calls and casts have in common.
 
-use std::cell::Cell;
 use std::future::poll_fn;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::actor_ref::Address;
@@ -74,9 +72,9 @@ pub(super) fn post<M, T, E>(
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<(), PostFailure> {
     encode(handler, message, buffer)?;
-    let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
+    let mailbox = Mailbox::attach(address.actor).ok_or(PostFailure::NoProc)?;
     let envelope = handler.info.envelope(reply);
-    match mailbox.post(&envelope, buffer, at_once()) {
+    match mailbox.post(&envelope, buffer, Deadline::Now) {
         // Room in its own mailbox is made by this very thread, and not while it waits.
         Err(PostError::Full) if !context::is_own(address.actor) => {}
         posted => return Ok(posted?),
@@ -103,33 +101,9 @@ pub(super) async fn post_async(
     deadline: Deadline,
 ) -> Result<(), PostFailure> {
     let payload = payload?;
-    let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
+    let mailbox = Mailbox::attach(address.actor).ok_or(PostFailure::NoProc)?;
     let envelope = info.envelope(reply);
     Ok(poll_fn(|task| mailbox.poll_post(&envelope, &payload, task, deadline)).await?)
-}
-
-/// A deadline that has passed, made without reading the clock.
-pub(super) fn at_once() -> Deadline {
-    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    Deadline::At(*BEGIN)
-}
-
-/// The mailbox at an address. Attaching costs twice as much as posting, so each thread remembers
-/// those it has used lately; one that has ended since, and whose memory may be another's by now,
-/// is recognised by its generation.
-fn mailbox_at(address: Address) -> Option<Mailbox> {
-    const REMEMBERED: usize = 8;
-    thread_local! {
-        static LATELY: [Cell<Option<Mailbox>>; REMEMBERED] = const { [const { Cell::new(None) }; REMEMBERED] };
-    }
-    LATELY.with(|lately| {
-        let place = &lately[usize::from(address.actor.0.index) % REMEMBERED];
-        let known = place.get().filter(|mailbox| mailbox.id() == address.actor && mailbox.window.is_live());
-        known.or_else(|| {
-            place.set(Mailbox::attach(address.actor));
-            place.get()
-        })
-    })
 }
 
 impl From<PostError> for PostFailure {

@@ -20,6 +20,5 @@ pub use intensity::Intensity;
 pub use spec::{AutoShutdown, Backoff, Restart, Shutdown, SpecError, Strategy};
 pub use status::{ChildPhase, ChildStatus, SupervisorEnd};
 
-pub(crate) use decision::Decision;
 pub(crate) use spec::{ChildRules, SupervisorRules};
 pub(crate) use supervision::{Action, ChildKey, ChildState, Event, Outcome, Report, Supervision, TimerId};

@@ -159,6 +159,7 @@ impl Default for Backoff {
 
 impl ChildRules {
     /// The rules of a child about which nothing but its id is said.
+    #[cfg(test)]
     pub(crate) fn new(id: impl Into<String>) -> ChildRules {
         ChildRules {
             id: id.into(),

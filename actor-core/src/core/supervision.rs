@@ -346,18 +346,3 @@ impl Child {
         matches!(self.state, ChildState::Starting | ChildState::Up { .. } | ChildState::Stopping { .. })
     }
 }
-
-impl Outcome {
-    /// What a supervisor of this supervisor sees.
-    pub(crate) fn reason(&self) -> ExitReason {
-        let text = match self {
-            Outcome::Stopped => None,
-            Outcome::StartFailed { id, reason } => Some(format!("its child `{id}` {reason}")),
-            Outcome::GaveUp { id, reason } => {
-                Some(format!("too many restarts, the last time its child `{id}` {reason}"))
-            }
-            Outcome::AutoShutdown { id } => Some(format!("its child `{id}` has ended")),
-        };
-        ExitReason::Shutdown(text)
-    }
-}

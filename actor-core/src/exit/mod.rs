@@ -14,5 +14,5 @@ pub use reason::{ExitReason, KilledBy};
 pub use report::{ExitReport, InHand, ResourceUsage};
 
 pub(crate) use classify::{Evidence, WaitStatus, classify};
-pub(crate) use record::{END_NONE, EndKind, EndRecord, LOCATION_BYTES_MAX, TEXT_BYTES_MAX, clip};
-pub(crate) use tail::{TAIL_BYTES_MAX, Tail};
+pub(crate) use record::{EndKind, EndRecord, LOCATION_BYTES_MAX, TEXT_BYTES_MAX, clip};
+pub(crate) use tail::Tail;

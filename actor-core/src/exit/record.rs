@@ -5,6 +5,7 @@
 //! accepts any bytes. Whether the record is believed is decided in `classify.rs`.
 
 /// The raw kind of a process that wrote no record.
+#[cfg(test)]
 pub(crate) const END_NONE: u32 = 0;
 
 /// Room for the text of a record. An error or panic text is a sentence; a longer one is clipped.

@@ -17,7 +17,7 @@ use crate::core::Event;
 use crate::exit::KilledBy;
 use crate::id::ProcessId;
 use crate::mailbox::ReplyAddress;
-use crate::sys::{Signal, pidfd, process};
+use crate::sys::{Signal, pidfd, process, signal};
 use crate::time::Deadline;
 
 /// How long everything has to stop when the program ends.
@@ -30,6 +30,15 @@ pub(super) struct Ending {
     replies: Vec<ReplyAddress>,
     /// Nobody is left but the zygote.
     is_alone: bool,
+    /// The signal that this process dies of in the end.
+    signal: Option<Signal>,
+}
+
+/// What `main` with the attribute has: the first SIGINT or SIGTERM stops everything in order, and
+/// the process dies of it then; the second ends it at once.
+pub(crate) fn stop_at_interrupts() {
+    // No kernel is known to refuse; then the signals do what they always did.
+    let _ = signal::note_interrupts();
 }
 
 static NODE_PID: AtomicU32 = AtomicU32::new(0);
@@ -60,7 +69,7 @@ impl Node {
             ending.replies.extend(reply);
             return;
         }
-        self.ending = Some(Ending { replies: reply.into_iter().collect(), is_alone: false });
+        self.ending = Some(Ending { replies: reply.into_iter().collect(), is_alone: false, signal: None });
         self.after(timeout, Timer::EndNow);
         let supervisors: Vec<u64> = self.supervisors.keys().rev().copied().collect();
         for id in supervisors {
@@ -73,6 +82,16 @@ impl Node {
             if let Some(pidfd) = &process.pidfd {
                 let _ = pidfd::send_signal(std::os::fd::AsFd::as_fd(pidfd), Signal::TERM);
             }
+        }
+        self.look_at_ending();
+    }
+
+    /// Begins the end if a signal asks for it.
+    pub(super) fn look_for_interrupt(&mut self) {
+        let Some(signal) = signal::interrupt() else { return };
+        self.begin_ending(STOP_TIMEOUT, None);
+        if let Some(ending) = &mut self.ending {
+            ending.signal = Some(signal);
         }
         self.look_at_ending();
     }
@@ -102,6 +121,7 @@ impl Node {
             return;
         }
         if let Some(ending) = &mut self.ending {
+            ending.signal.take().into_iter().for_each(signal::die_of);
             let replies = std::mem::take(&mut ending.replies);
             for reply in replies {
                 self.answer(Some(reply), &Answer::Done);

@@ -7,7 +7,7 @@
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 use crate::boot::{Arguments, Start};
-use crate::exit::{EndKind, ExitReason};
+use crate::exit::{EndKind, ExitReason, TEXT_BYTES_MAX, clip};
 use crate::id::{Incarnation, ProcessId};
 use crate::mailbox::Mailbox;
 use crate::shm::blob;
@@ -78,7 +78,7 @@ fn record_reason(reason: ExitReason) -> EndKind {
         other => (EndKind::Failed, other.to_string()),
     };
     if let Some(segment) = segment::attached() {
-        segment.record(segment.me()).write_end(kind.raw(), &text, "");
+        segment.record(segment.me()).write_end(kind.raw(), clip(&text, TEXT_BYTES_MAX), "");
     }
     kind
 }
@@ -99,7 +99,7 @@ fn record_panic(info: &PanicHookInfo<'_>) {
         // It is cut where the buffer ends; nothing is allocated, memory may be what is lacking.
         let _ = std::fmt::Write::write_fmt(&mut location, format_args!("{at}"));
     }
-    segment.record(segment.me()).write_end(EndKind::Panicked.raw(), text, location.as_str());
+    segment.record(segment.me()).write_end(EndKind::Panicked.raw(), clip(text, TEXT_BYTES_MAX), location.as_str());
 }
 
 /// A text of bounded length without a heap.

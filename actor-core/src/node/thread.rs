@@ -24,7 +24,7 @@ use crate::id::{Participant, ProcessId};
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, Next, ReplyAddress};
 use crate::reply::{self, ReplyKind};
 use crate::shm::segment::Segment;
-use crate::sys::{epoll, eventfd};
+use crate::sys::{epoll, eventfd, signal};
 use crate::wire;
 
 /// Requests that can wait, and their sizes: arguments of actors travel in them.
@@ -106,6 +106,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
     epoll::add(epoll.as_fd(), bell.as_fd(), Token::Bell.to_u64())?;
     let mailbox = Mailbox::make(segment, MAILBOX)?;
     segment.set_bell(bell.as_raw_fd());
+    signal::listen_for_interrupts(bell.as_raw_fd());
     let node = Node {
         segment,
         epoll,
@@ -141,6 +142,10 @@ fn check_system() -> io::Result<()> {
     let lacks = |what: &str, error: io::Error| {
         io::Error::new(io::ErrorKind::Unsupported, format!("a node needs {what}: {error}"))
     };
+    if !crate::boot::entry::is_armed() {
+        let text = "actor-core is not part of this executable, so no process of it could begin";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    }
     std::fs::metadata("/proc/self/exe").map_err(|error| lacks("/proc", error))?;
     crate::sys::pidfd::open(crate::sys::process::id()).map_err(|error| lacks("pidfds (Linux 5.3)", error.into()))?;
     Ok(())
@@ -185,6 +190,7 @@ impl Node {
     fn on_bell(&mut self) {
         // Silenced first, so that a ring during the look is not lost.
         let _ = eventfd::silence(self.bell.as_fd());
+        self.look_for_interrupt();
         self.on_zygote_answers();
         self.look_for_ready();
         self.serve_requests();

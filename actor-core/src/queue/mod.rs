@@ -34,10 +34,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::WindowId;
+use crate::node;
 use crate::shm::hands::Held;
 use crate::shm::layout::Shape;
 use crate::shm::post::Wake;
-use crate::shm::segment;
 use crate::shm::table::MakeError;
 use crate::time::Deadline;
 use crate::wire;
@@ -92,7 +92,7 @@ impl Options {
             message_max: self.message_max as u64,
             bytes: self.bytes as u64,
         };
-        let segment = segment::segment().map_err(CreateError::Memory)?;
+        let segment = node::ensure().map_err(CreateError::Memory)?;
         match RawQueue::make(segment, shape) {
             Ok(raw) => Ok(Queue { raw, _items: PhantomData }),
             Err(MakeError::Shape(_)) => Err(out_of_bounds),

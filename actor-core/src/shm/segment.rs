@@ -138,14 +138,6 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Joins the node whose segment `fd` is, as `me`.
-    ///
-    /// # Errors
-    /// It is not a segment of this protocol, or cannot be mapped, or this process has one.
-    pub(crate) fn join(fd: OwnedFd, me: Participant, bell: RawFd) -> io::Result<&'static Segment> {
-        Segment::inspect(fd, bell)?.enter(me)
-    }
-
     /// Maps the segment `fd` without becoming a participant: for the process that makes others.
     ///
     /// # Errors
@@ -206,21 +198,12 @@ impl Segment {
         self.me
     }
 
-    pub(crate) fn is_node(&self) -> bool {
-        self.me == Participant::NODE
-    }
-
     pub(crate) fn node_pid(&self) -> u32 {
         self.prologue().node_pid.load(Relaxed)
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// The node thread's bell, in this process's numbers.
-    pub(crate) fn bell(&self) -> RawFd {
-        self.bell.load(Relaxed)
     }
 
     pub(crate) fn set_bell(&self, bell: RawFd) {
@@ -443,7 +426,7 @@ mod tests {
     #[test]
     fn smoke() {
         let segment = segment().unwrap();
-        assert!(segment.is_node());
+        assert_eq!(segment.me(), Participant::NODE);
         assert_eq!(segment.node_pid(), std::process::id());
         assert!(is_segment(segment.fd()));
         let stranger = memfd::create_sealed(c"stranger", SEGMENT_BYTES).unwrap();

@@ -282,15 +282,12 @@ pub(crate) fn publish_quietly<R: Ring>(ring: &R, at: Position) {
     ring.word(at.index()).store(ready.0, Release); // PAIR: slot-published
 }
 
-/// Gives up a position claimed by [`claim_write`]: it is passed over. Then both kinds of waiters
-/// are to be woken: there is room, and messages behind the position can be reached.
-pub(crate) fn abandon<R: Ring>(ring: &R, at: Position) {
-    release(ring, at);
-}
-
 /// Takes the oldest message nobody has, for `me`, among other consumers. Something that was
 /// returned comes first. Dead at any point: CLAIMED(me) or nothing.
-#[inline]
+///
+/// This is what a queue without hands would do, and what the models check; a queue with hands does
+/// the same over both ([`hands`](super::hands)).
+#[cfg(test)]
 pub(crate) fn claim_read<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Refused> {
     if may_have_returns(ring)
         && let Some(claim) = take_returned(ring, me)
@@ -365,7 +362,7 @@ fn look<R: Ring>(ring: &R, at: Position) -> Look {
 /// `returns_made` is raised after the message is marked, `returns_seen` is set to what it was
 /// before a look that found nothing. So a return during the look leaves the two different, and a
 /// late, stale store to `returns_seen` costs one more look.
-#[cold]
+#[cfg(test)]
 pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim> {
     for _ in 0..steps_max(ring.capacity()) {
         let made = ring.returns_made().load(Acquire); // PAIR: slot-returned

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use super::event::Event;
 use super::layout::{HAND_BYTES, Header, Layout, SLOT_BYTES, Shape, SlotHead};
 use super::segment::Segment;
-use super::slots::{self, Position, Ring, SlotWord, State};
+use super::slots::{Position, Ring, SlotWord, State};
 use super::table::{Life, MakeError, TableWord, claim};
 use super::words::Mapped;
 use crate::id::{Participant, WindowId};

@@ -14,10 +14,6 @@ use rustix::fs::{self, FallocateFlags};
 use rustix::io::{Result, retry_on_intr};
 use rustix::mm::{self, Advice, MapFlags, ProtFlags};
 
-/// A page, the unit in which memory is reserved and punched. Larger pages (aarch64 knows 64 KiB)
-/// are multiples of it; ask [`page_size`] where it matters.
-pub(crate) const PAGE_SIZE_MIN: usize = 4096;
-
 /// Maps `length` bytes of `memory` from its start, shared, for reading and writing, for good.
 ///
 /// The mapping does not count against the commit limit, is not inherited by `fork`, and does not
@@ -69,11 +65,6 @@ pub(crate) fn reserve(memory: BorrowedFd<'_>, offset: u64, length: u64) -> Resul
 pub(crate) fn punch(memory: BorrowedFd<'_>, offset: u64, length: u64) -> Result<()> {
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     retry_on_intr(|| fs::fallocate(memory, flags, offset, length))
-}
-
-/// `long sysconf(_SC_PAGESIZE)` - the size of a page here. Man page: sysconf(3).
-pub(crate) fn page_size() -> usize {
-    rustix::param::page_size()
 }
 
 /// `void *mmap(NULL, size_t length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, int fd, 0)`

@@ -29,6 +29,6 @@ pub(crate) mod process;
 pub(crate) mod signal;
 
 /// The error number of a system call; converts into [`std::io::Error`] by `?`.
-pub(crate) use rustix::io::{Errno, Result};
+pub(crate) use rustix::io::Errno;
 /// What identifies and signals a process.
 pub(crate) use rustix::process::{Pid, Signal};

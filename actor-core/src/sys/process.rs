@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 use rustix::process::{self, Pid, Signal};
 
@@ -35,12 +34,6 @@ pub(crate) fn new_session() -> Result<Pid> {
 /// `ESRCH` if no such group exists.
 pub(crate) fn signal_group(group: Pid, signal: Signal) -> Result<()> {
     process::kill_process_group(group, signal)
-}
-
-/// `mode_t umask(mode_t mask)` - sets which permissions new files do not get, and gives the old
-/// mask. It is the whole process's. Man page: umask(2).
-pub(crate) fn set_umask(mask: Mode) -> Mode {
-    process::umask(mask)
 }
 
 /// `int stat("/proc/self/task", struct stat *statbuf)` - how many threads this process has: its

@@ -3,7 +3,9 @@
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::io::{Errno, Result};
 use rustix::process::Signal;
@@ -50,6 +52,61 @@ pub(crate) unsafe fn handle(signal: Signal, handler: extern "C" fn(i32)) -> Resu
     unsafe { set_action(signal.as_raw(), address, libc::SA_RESTART) }
 }
 
+/// The first SIGINT or SIGTERM, 0 before it.
+static INTERRUPT: AtomicI32 = AtomicI32::new(0);
+/// Rung by it; -1 while nobody listens.
+static INTERRUPT_BELL: AtomicI32 = AtomicI32::new(-1);
+
+/// Notes the first SIGINT or SIGTERM and rings the bell of [`listen_for_interrupts`]. A second one,
+/// or one that nobody listens for, ends the process as if there were no handler.
+///
+/// # Errors
+/// None that a kernel is known to give.
+pub(crate) fn note_interrupts() -> Result<()> {
+    for signal in [Signal::INT, Signal::TERM] {
+        // SAFETY: `note_interrupt` uses atomics and system calls.
+        unsafe { handle(signal, note_interrupt)? };
+    }
+    Ok(())
+}
+
+/// From now on an interrupt rings this bell, which stays open for good.
+pub(crate) fn listen_for_interrupts(bell: RawFd) {
+    INTERRUPT_BELL.store(bell, Ordering::Release);
+}
+
+/// The interrupt that has come, if one has.
+pub(crate) fn interrupt() -> Option<Signal> {
+    Signal::from_named_raw(INTERRUPT.load(Ordering::Acquire))
+}
+
+extern "C" fn note_interrupt(number: i32) {
+    let bell = INTERRUPT_BELL.load(Ordering::Acquire);
+    let is_first = INTERRUPT.compare_exchange(0, number, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    if bell < 0 || !is_first {
+        // It is pending until this handler returns, and ends the process then.
+        raise_default(number);
+        return;
+    }
+    let ring = 1_u64;
+    // SAFETY: eight readable bytes, and a descriptor that is never closed; a failure changes nothing.
+    let _ = unsafe { libc::write(bell, (&raw const ring).cast(), size_of::<u64>()) };
+}
+
+/// `int raise(int sig)` - sends this process a signal whose default is to end it, with that default
+/// restored: whoever waits for the process sees what it died of. Man page: raise(3).
+pub(crate) fn die_of(signal: Signal) {
+    raise_default(signal.as_raw());
+}
+
+fn raise_default(number: i32) {
+    // SAFETY: the disposition is a constant, and the number that of a signal that has come.
+    unsafe {
+        let _ = set_action(number, libc::SIG_DFL, 0);
+        libc::raise(number);
+    }
+}
+
 /// `int sigaction(int signum, const struct sigaction *act, NULL)` - sets what a signal does.
 /// Man page: sigaction(2).
 ///
@@ -86,7 +143,6 @@ fn unblock_all() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicI32, Ordering};
 
     static SEEN: AtomicI32 = AtomicI32::new(0);
 

@@ -568,14 +568,6 @@ fn any_significant_child_ends_the_supervisor_all_only_the_last() {
 }
 
 #[test]
-fn outcomes_are_shutdowns_to_whoever_supervises() {
-    assert_eq!(Outcome::Stopped.reason(), ExitReason::Shutdown(None));
-    let gave_up = Outcome::GaveUp { id: "a".into(), reason: crash() };
-    let text = "too many restarts, the last time its child `a` died of signal 11 (SIGSEGV)";
-    assert_eq!(gave_up.reason(), ExitReason::Shutdown(Some(text.into())));
-}
-
-#[test]
 fn events_that_do_not_fit_do_nothing() {
     let mut script = Script::running(with_restart(&["a", "b"], Restart::Temporary));
     script.exit("a", ExitReason::Normal);

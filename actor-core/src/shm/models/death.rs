@@ -140,7 +140,7 @@ fn dead_writers_leave_room() {
         let ring = Tested::new(1);
         let victim = victim(&ring, steps, |ring| {
             let Ok(at) = slots::claim_write(ring, A) else { return };
-            slots::abandon(ring, at);
+            slots::release(ring, at);
             ring.items().notify();
             ring.room().notify();
         });

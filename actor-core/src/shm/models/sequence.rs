@@ -160,7 +160,7 @@ fn operate(ring: &PlainRing, reference: &mut Reference, random: &mut Random) {
             reference.places.insert(place, (Told::Ready, 0));
         }
         (8, Some(place), _) => {
-            slots::abandon(ring, reference.position(place));
+            slots::release(ring, reference.position(place));
             reference.places.remove(&place);
         }
         (9..12, ..) => {
