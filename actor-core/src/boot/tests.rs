@@ -42,7 +42,6 @@ struct Nursery {
 /// A process of a nursery.
 struct Made {
     record: &'static Record,
-    pid: u32,
     pidfd: OwnedFd,
 }
 
@@ -90,7 +89,7 @@ impl Nursery {
         let pid = outcome.result.unwrap();
         let record = self.segment.record(participant);
         assert_eq!(record.pid.load(Ordering::Acquire), pid, "the kernel has noted the pid");
-        Made { record, pid, pidfd: pidfd::open(Pid::from_raw(pid as i32).unwrap()).unwrap() }
+        Made { record, pidfd: pidfd::open(Pid::from_raw(pid as i32).unwrap()).unwrap() }
     }
 }
 
@@ -127,9 +126,9 @@ fn make(order: &Order) -> (Made, Option<Nursery>) {
             let segment = segment().unwrap();
             let bell = eventfd::create().unwrap();
             let participant = ordered(segment, &order.to_bytes().unwrap());
-            let Started { pid, pidfd } = launch::actor(segment, bell.as_fd(), participant).unwrap();
+            let Started { pidfd, .. } = launch::actor(segment, bell.as_fd(), participant).unwrap();
             let pid = pid.as_raw_nonzero().get() as u32;
-            (Made { record: segment.record(participant), pid, pidfd }, None)
+            (Made { record: segment.record(participant), pidfd }, None)
         }
     }
 }
