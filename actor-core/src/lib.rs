@@ -1,4 +1,78 @@
 //! Actors that are operating-system processes.
+//!
+//! A derive macro turns a struct into an actor that runs in a process of its own. Its mailbox is a
+//! bounded queue in shared memory that survives the death of whoever uses it; a supervisor starts,
+//! watches, restarts and stops actors as OTP does. A crash in there, of whatever kind, is an error
+//! value out here.
+//!
+//! ```
+//! use actor_core::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// Counts words. Runs in a process of its own.
+//! #[derive(Actor, Serialize, Deserialize)]
+//! struct Counter {
+//!     words: u64,
+//! }
+//!
+//! #[handlers]
+//! impl Counter {
+//!     /// Adds the words of `text` and returns the running total.
+//!     #[call]
+//!     fn add(&mut self, text: String) -> u64 {
+//!         self.words += text.split_whitespace().count() as u64;
+//!         self.words
+//!     }
+//!
+//!     #[cast]
+//!     fn reset(&mut self) {
+//!         self.words = 0;
+//!     }
+//! }
+//!
+//! fn main() -> actor_core::Result<()> {
+//!     let counter = Counter { words: 0 }.spawn()?; // a new process, ready
+//!     assert_eq!(counter.add("two words".into()).wait()?, 2);
+//!     counter.reset().send()?;
+//!     counter.stop()?; // ask, wait, then kill
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What happens when something dies
+//! | who | what the others see |
+//! |---|---|
+//! | an actor, by panic, abort, signal, `exit`, a kill | callers whose message it had in hand get its [`ExitReport`] at once; queued messages stay, for the next life if a supervisor starts one |
+//! | a caller | its answer is dropped; nothing else |
+//! | a process in the middle of sending | its message was never sent; everybody else goes on |
+//! | a receiver of a [`queue`] | what it held goes to another receiver, counted |
+//! | the root process | all other processes end within a second |
+//!
+//! What becomes of the message in hand is declared at its handler: `fail` (a call's default: the
+//! caller gets the report), `dead_letter` (a cast's default: see [`node::dead_letters`]) or
+//! `redeliver(n)`: up to `n` lives get it in hand.
+//!
+//! # The parts
+//! - [`Actor`], [`handlers`]: define an actor; [`ActorRef`]: use it; [`Call`] and [`Cast`]: how
+//!   long to wait, and what then. [`Call::kill_after`] stops work for real.
+//! - [`process`]: run a function in a process, wait for its result or for how it ended.
+//! - [`queue`]: many senders and receivers, any processes.
+//! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
+//!
+//! Handles (`ActorRef`, `Queue`) are plain data: they can be cloned, compared and sent in messages
+//! and arguments. Neither side needs an async runtime, and both work inside one: calls, casts,
+//! `send_async` and `recv_async` can be awaited.
+//!
+//! # What is needed
+//! Linux 5.11 or later on x86-64 or aarch64, /proc mounted. A plain `fn main()` is enough, and tests,
+//! doctests and benches can spawn as well: what a process is to be is decided before `main`.
+//! `#[actor_core::main]` adds an async `main` and an orderly stop at SIGINT and SIGTERM.
+//!
+//! # When the program ends
+//! At the return of `main`, a panic that ends it, or `std::process::exit`, actors are asked to stop
+//! and plain processes get SIGTERM; who has not ended after 5 s is killed. When the root process is
+//! killed, the kernel kills its actors, and what they have started goes with them as long as it has
+//! stayed in their process groups.
 
 // The macros write `::actor_core`, also in this crate's own tests.
 #[cfg(test)]

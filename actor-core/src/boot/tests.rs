@@ -126,8 +126,7 @@ fn make(order: &Order) -> (Made, Option<Nursery>) {
             let segment = segment().unwrap();
             let bell = eventfd::create().unwrap();
             let participant = ordered(segment, &order.to_bytes().unwrap());
-            let Started { pid, pidfd } = launch::actor(segment, bell.as_fd(), participant).unwrap();
-            let pid = pid.as_raw_nonzero().get() as u32;
+            let Started { pidfd, .. } = launch::actor(segment, bell.as_fd(), participant).unwrap();
             (Made { record: segment.record(participant), pidfd }, None)
         }
     }
