@@ -264,6 +264,7 @@ impl Segment {
     ///
     /// # Errors
     /// The system does not let us read.
+    #[cfg(feature = "testing")]
     pub(crate) fn table_words(&self) -> io::Result<Vec<u64>> {
         let mut bytes = vec![0; TABLE_ENTRY as usize * WINDOWS_MAX];
         let mut read = 0;

@@ -119,6 +119,7 @@ pub(crate) fn at(segment: &'static Segment, index: u16) -> Option<Window> {
 ///
 /// # Errors
 /// The system does not let us read the table.
+#[cfg(feature = "testing")]
 pub(crate) fn used(segment: &Segment) -> io::Result<Vec<WindowId>> {
     let words = segment.table_words()?.into_iter().map(TableWord).enumerate();
     let used = words.filter(|(_, word)| word.life() != Life::Free);
