@@ -176,7 +176,7 @@ impl Node {
         self.after(plan.start_timeout, Timer::StartTimeout(id));
         match method {
             StartMethod::Zygote => self.order_from_zygote(participant),
-            StartMethod::Exec => self.execute(participant),
+            StartMethod::Exec => self.execute_guarded(participant),
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ impl Node {
         record.prepare(&bytes).map_err(|size| format!("the order has {size} bytes, which is too many"))
     }
 
-    fn execute(&mut self, participant: Participant) {
+    pub(super) fn execute(&mut self, participant: Participant) {
         match launch::actor(self.segment, self.bell.as_fd(), participant) {
             Ok(started) => {
                 let pid = started.pid.as_raw_nonzero().get() as u32;

@@ -6,6 +6,9 @@
 //!   └──── death or timeout ┴──────────────────┴────────────────────┘
 //! ```
 //!
+//! It is started as well where processes are executed by the node: it guards what they start, when
+//! the node is gone. So the first of them waits until it is ready, as a forked one does.
+//!
 //! An order that was under way when a zygote died has either become a process, whose pid the
 //! kernel wrote into its record before it ran, or it has not and never will; so it is adopted or
 //! ordered anew, and never both.
@@ -49,6 +52,8 @@ pub(super) struct Zygote {
     ordered: BTreeMap<u64, Participant>,
     attempts: BTreeMap<Participant, u32>,
     tickets: u64,
+    /// Processes to be executed once there is a guard, or cannot be one.
+    unguarded: Vec<Participant>,
     /// The environment at the start of this zygote, which its children begin with.
     environment: BTreeMap<OsString, OsString>,
 }
@@ -97,6 +102,10 @@ impl Zygote {
     pub(super) fn is_running(&self) -> bool {
         self.pidfd().is_some()
     }
+
+    fn is_ready(&self) -> bool {
+        matches!(self.state, State::Connected { directory: None, .. })
+    }
 }
 
 fn environment() -> BTreeMap<OsString, OsString> {
@@ -107,6 +116,30 @@ impl Node {
     pub(super) fn order_from_zygote(&mut self, participant: Participant) {
         self.zygote.queued.push_back(participant);
         self.give_orders();
+    }
+
+    /// Executes a process without the zygote's help, but not before the zygote can guard it.
+    pub(super) fn execute_guarded(&mut self, participant: Participant) {
+        self.zygote.unguarded.push(participant);
+        self.want_guard();
+        if self.zygote.is_ready() || !self.zygote.is_running() {
+            self.execute_waiting();
+        }
+    }
+
+    fn execute_waiting(&mut self) {
+        for participant in std::mem::take(&mut self.zygote.unguarded) {
+            if self.processes.contains_key(&participant) {
+                self.execute(participant);
+            }
+        }
+    }
+
+    /// Starts a zygote if there is none, whoever makes the processes.
+    fn want_guard(&mut self) {
+        if self.ending.is_none() && !self.zygote.is_running() && !self.zygote.is_broken() {
+            self.start_zygote();
+        }
     }
 
     /// Gives the zygote what waits, as far as it takes it, starting one if there is none.
@@ -196,6 +229,7 @@ impl Node {
                         control::remove_directory(&directory);
                     }
                     self.zygote.failures = 0;
+                    self.execute_waiting();
                 }
                 Ok(Some(Answer::Outcome(outcome))) => {
                     let Some(participant) = self.zygote.ordered.remove(&outcome.ticket) else { continue };
@@ -280,8 +314,13 @@ impl Node {
         if self.zygote.is_broken() {
             self.fail_queued("the zygote does not start; processes are executed from now on");
         }
+        // Without a guard as well.
+        self.execute_waiting();
         if self.ending.is_none() {
             self.give_orders();
+        }
+        if !self.processes.is_empty() {
+            self.want_guard();
         }
         self.look_for_ready();
         self.look_at_ending();

@@ -35,9 +35,10 @@
 //!
 //! # What it inherits
 //! The environment and the current directory that the node (the root process) has when the process
-//! is spawned, its stdout, and the file mode mask that it had when it was started. stdin is empty,
-//! stderr goes through the node unless [`Options::stderr`] says otherwise. No signal is blocked or
-//! handled, whatever the spawning thread does, and no other descriptor is open.
+//! is spawned, and its stdout. The file mode mask is that of whoever makes the process: the zygote,
+//! which has the node's as it was at the first spawn, or with [`StartMethod::Exec`] the node. stdin
+//! is empty, stderr goes through the node unless [`Options::stderr`] says otherwise. No signal is
+//! blocked or handled, whatever the spawning thread does, and no other descriptor is open.
 //!
 //! No process outlives its node, however that ends. A handle that is dropped only lets go of its
 //! process.

@@ -57,10 +57,7 @@ impl Options {
         R: Serialize + DeserializeOwned,
     {
         let name = self.name.clone().unwrap_or_else(next_name);
-        let spec = match self.spec(name.clone(), f, args) {
-            Ok(spec) => spec,
-            Err(error) => return Err(error),
-        };
+        let spec = self.spec(name.clone(), f, args)?;
         let deadline = Deadline::after(self.start_timeout.saturating_add(SETTLE_TIMEOUT));
         match node::ask(&Request::SpawnProcess(spec), deadline) {
             Ok(Answer::ProcessSpawned { process, pid }) => Ok(Process::new(process, pid, name)),
