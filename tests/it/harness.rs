@@ -88,7 +88,7 @@ fn run<F: Fn()>(body: F, methods: &[Method]) {
         let trial = Trial::new(&format!("{name} ({})", method.name()), *method);
         let mut command = trial.command(&std::env::current_exe().expect("this program has a path"));
         command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(INSIDE, name);
-        let ended = trial.run(command);
+        let ended = trial.run(&mut command);
         // No test of that name would be no test that failed.
         let is_one = ended.text.contains("1 passed");
         assert!(ended.status.success() && is_one, "{}: {}\n{}", trial.name, ended.status, ended.text);
@@ -111,7 +111,7 @@ pub(crate) struct Trial {
     /// For output and other things of the test's own.
     pub(crate) directory: TempDir,
     /// What the program takes for the system's.
-    temporary: TempDir,
+    pub(crate) temporary: TempDir,
     shared_memory_before: Vec<String>,
 }
 
@@ -138,6 +138,10 @@ impl Trial {
         }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// How to start `program` as part of this trial: alone in its process group, with its output
     /// in a file.
     pub(crate) fn command(&self, program: &Path) -> Command {
@@ -159,7 +163,7 @@ impl Trial {
     ///
     /// # Panics
     /// It takes too long; it is killed then.
-    pub(crate) fn run(&self, mut command: Command) -> Ended {
+    pub(crate) fn run(&self, command: &mut Command) -> Ended {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {command:?}: {error}", self.name));
         let status = self.wait(&mut child);
         Ended { status, text: self.text() }
@@ -285,7 +289,7 @@ fn what_is_left_is_found() {
     let trial = Trial::new("what_is_left_is_found", Method::Zygote);
     let mut command = trial.command(Path::new("sh"));
     command.args(["-c", "sleep 1000 & touch \"$TMPDIR/file\"; echo started: yes"]);
-    assert!(trial.run(command).status.success());
+    assert!(trial.run(&mut command).status.success());
     assert_eq!(trial.line("started:"), "yes");
     assert_eq!(trial.processes().len(), 1);
     std::panic::catch_unwind(|| trial.assert_nobody_left()).expect_err("somebody is left");

@@ -1,7 +1,10 @@
 //! The one integration binary: a module per area, a test per conformance case.
 
 mod actors;
+mod cleanup;
 mod compile_fail;
 mod harness;
+mod limits;
 mod macros;
+mod process;
 mod tidy;

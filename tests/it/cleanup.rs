@@ -1,0 +1,125 @@
+//! What is left of a node when it has ended: nothing, however it did.
+
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
+
+use actor_tests::watch::{bound, zygote_of};
+
+use crate::harness::{METHODS, Method, Trial};
+
+const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
+const NODE: &str = env!("CARGO_BIN_EXE_node");
+
+/// A node with `count` processes of a kind, all at work.
+fn start(trial: &Trial, kind: &str, count: usize, end: &str) -> Child {
+    let mut command = trial.command(Path::new(NODE));
+    command.args([kind, &count.to_string(), end]);
+    let child = command.spawn().unwrap();
+    assert_eq!(trial.line("ready:"), child.id().to_string());
+    child
+}
+
+/// Kills the node and nobody else; within a second nobody may be left.
+fn kill(trial: &Trial, mut node: Child) {
+    assert!(!trial.processes().is_empty());
+    node.kill().unwrap();
+    let took = trial.assert_nobody_left();
+    assert!(!node.wait().unwrap().success());
+    println!("{} was alone after {took:?}", trial.name());
+}
+
+#[test]
+fn k_01_a_normal_end_leaves_nothing() {
+    for method in METHODS {
+        let trial = Trial::new("k_01_a_normal_end_leaves_nothing", method);
+        let ended = trial.run(&mut trial.command(Path::new(PLAIN_MAIN)));
+        assert!(ended.status.success(), "{}", ended.text);
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn k_01_processes_that_are_at_work_end_with_main() {
+    for method in METHODS {
+        let trial = Trial::new("k_01_processes_that_are_at_work_end_with_main", method);
+        let mut node = start(&trial, "in-c", 10, "return");
+        assert!(trial.wait(&mut node).success(), "{}", trial.text());
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn k_02_nobody_outlives_a_killed_node() {
+    for method in METHODS {
+        for kind in ["in-c", "deaf", "stopped", "with-grandchildren", "all"] {
+            let trial = Trial::new(&format!("k_02_nobody_outlives_a_killed_node ({kind}, {method:?})"), method);
+            let node = start(&trial, kind, 2, "wait");
+            kill(&trial, node);
+        }
+    }
+}
+
+#[test]
+fn k_02_nobody_outlives_a_node_that_is_killed_while_it_starts_processes() {
+    for method in METHODS {
+        for round in 0..20 {
+            let trial = Trial::new(&format!("k_02_while_it_starts_processes ({round}, {method:?})"), method);
+            let node = start(&trial, "in-c", 1, "forking");
+            kill(&trial, node);
+        }
+    }
+}
+
+#[test]
+fn k_02_nobody_outlives_a_node_whose_zygote_is_stopped() {
+    let trial = Trial::new("k_02_nobody_outlives_a_node_whose_zygote_is_stopped", Method::Zygote);
+    let node = start(&trial, "all", 1, "wait");
+    let zygote = zygote_of(node.id()).expect("it has started processes");
+    let number = rustix::process::Pid::from_raw(zygote.pid as i32).unwrap();
+    rustix::process::kill_process(number, rustix::process::Signal::STOP).unwrap();
+    kill(&trial, node);
+}
+
+#[test]
+fn k_04_every_way_out_of_main_leaves_nothing() {
+    for method in METHODS {
+        for (end, code) in
+            [("error", Some(1)), ("panic", Some(101)), ("exit", Some(7)), ("abort", None), ("segfault", None)]
+        {
+            let trial = Trial::new(&format!("k_04_every_way_out_of_main_leaves_nothing ({end}, {method:?})"), method);
+            let mut node = start(&trial, "with-grandchildren", 2, end);
+            assert_eq!(trial.wait(&mut node).code(), code, "{}", trial.text());
+            match code {
+                Some(_) => trial.assert_nothing_left(),
+                // A program that crashes tidies nothing up; the kernel and the zygote do.
+                None => drop(trial.assert_nobody_left()),
+            }
+        }
+    }
+}
+
+#[test]
+fn k_04_processes_that_do_not_hear_are_killed_when_main_returns() {
+    for method in METHODS {
+        let trial = Trial::new("k_04_processes_that_do_not_hear_are_killed_when_main_returns", method);
+        let begin = std::time::Instant::now();
+        let mut node = start(&trial, "deaf", 3, "return");
+        assert!(trial.wait(&mut node).success(), "{}", trial.text());
+        let took = begin.elapsed();
+        let stop_timeout = Duration::from_secs(5);
+        assert!(stop_timeout <= took && took < stop_timeout + bound(Duration::from_secs(2)), "{took:?}");
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn t_05_a_hundred_busy_processes_do_not_outlive_their_node() {
+    for method in METHODS {
+        let trial = Trial::new("t_05_a_hundred_busy_processes_do_not_outlive_their_node", method);
+        let node = start(&trial, "in-c", 100, "wait");
+        assert!(100 < trial.processes().len());
+        kill(&trial, node);
+        trial.assert_nothing_left();
+    }
+}

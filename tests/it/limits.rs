@@ -1,0 +1,114 @@
+//! What happens when the system has no more of something.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use actor_core::process::{Process, SpawnError};
+use actor_core::queue::{Close, Queue};
+use rustix::process::{Resource, Rlimit};
+
+use crate::harness::{METHODS, Trial, isolated_for_both};
+
+const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
+
+fn limit_descriptors(current: u64) -> Rlimit {
+    let before = rustix::process::getrlimit(Resource::Nofile);
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..before }).unwrap();
+    before
+}
+
+/// Leaves no number free below the highest one that is open, and gives the one after it.
+fn fill_holes() -> (Vec<File>, u64) {
+    let mut fillers = Vec::new();
+    let end = descriptors_end();
+    loop {
+        let filler = File::open("/dev/null").unwrap();
+        let number = filler.as_raw_fd() as u64;
+        fillers.push(filler);
+        if end <= number {
+            return (fillers, number + 1);
+        }
+    }
+}
+
+/// One more than the highest descriptor that is open, but for the one with which this is read.
+fn descriptors_end() -> u64 {
+    let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+    let numbers: Vec<u64> = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    let is_open = |number: &u64| Path::new(&format!("/proc/self/fd/{number}")).exists();
+    numbers.into_iter().filter(is_open).max().unwrap() + 1
+}
+
+/// More descriptors than a process needs.
+const ROOM_MAX: u64 = 12;
+
+#[test]
+fn x_01_without_descriptors_nothing_is_spawned_and_all_goes_on() {
+    isolated_for_both(|| {
+        let queue = Queue::bounded(4).unwrap();
+        let obedient = |queue: Queue<u32>| queue.recv().unwrap();
+        let mut refused = 0;
+        // With room for nothing, for a part of what a process needs, and for all of it.
+        for room in 0..ROOM_MAX {
+            let running = Process::spawn(obedient, queue.clone()).unwrap();
+            let (fillers, end) = fill_holes();
+            let before = limit_descriptors(end + room);
+            match Process::spawn(|n: u64| n, room) {
+                Ok(process) => assert_eq!(process.join(), Ok(room)),
+                Err(SpawnError::System { .. }) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+            assert!(running.is_alive());
+            queue.send(7).unwrap();
+            assert_eq!(running.join(), Ok(7), "waiting needs no descriptor");
+            rustix::process::setrlimit(Resource::Nofile, before).unwrap();
+            drop(fillers);
+        }
+        assert!((1..ROOM_MAX).contains(&refused), "{refused} of {ROOM_MAX} were refused");
+        assert_eq!(Process::spawn(|n: u32| n, 1).unwrap().join(), Ok(1));
+        queue.close(Close::Now);
+    });
+}
+
+#[test]
+fn x_02_at_the_limit_of_processes_a_spawn_fails_and_later_succeeds() {
+    for (method, user) in METHODS.into_iter().zip(60_000..) {
+        let trial = Trial::new("x_02_at_the_limit_of_processes", method);
+        let mut command = if rustix::process::geteuid().is_root() {
+            // The limit does not hold for root, so this is somebody else.
+            let user = user + std::process::id() % 1000 * 2;
+            let program = trial.directory.path().join("crowd");
+            std::fs::copy(CROWD, &program).unwrap();
+            for path in [trial.directory.path(), trial.temporary.path()] {
+                std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+            }
+            chown(trial.temporary.path(), Some(user), Some(user)).unwrap();
+            let mut command = trial.command(&program);
+            command.uid(user).gid(user).arg("24");
+            command
+        } else {
+            let own = rustix::process::geteuid().as_raw();
+            let mut command = trial.command(Path::new(CROWD));
+            command.arg((threads_of(own) + 24).to_string());
+            command
+        };
+        let ended = trial.run(command.current_dir("/"));
+        assert!(ended.status.success(), "{}", ended.text);
+        let crowd: usize = trial.line("crowd:").parse().unwrap();
+        assert!((4..24).contains(&crowd), "{crowd} found room");
+        assert!(trial.line("refused:").contains("cannot be spawned"), "{}", ended.text);
+        assert_eq!(trial.line("later:"), "5");
+        trial.assert_nothing_left();
+    }
+}
+
+/// How many threads a user has, which is what the limit counts.
+fn threads_of(user: u32) -> usize {
+    use std::os::unix::fs::MetadataExt;
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let own = processes.filter(|process| process.metadata().is_ok_and(|metadata| metadata.uid() == user));
+    own.filter_map(|process| Some(std::fs::read_dir(process.path().join("task")).ok()?.count())).sum()
+}

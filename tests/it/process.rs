@@ -1,0 +1,6 @@
+//! Processes without actors: how they begin, what they inherit, and how each of their ends looks.
+
+mod begin;
+mod ends;
+mod handle;
+mod program;

@@ -1,0 +1,133 @@
+//! How processes begin: their arguments, many of them, and from where they are started.
+
+use std::collections::HashSet;
+use std::thread;
+
+use actor_core::process::{JoinError, Options, Process, SpawnError};
+use actor_core::queue::{Close, Queue};
+use actor_core::{EncodeError, ExitReason};
+use actor_tests::watch::{Seen, children_of, is_alive, until};
+use serde::{Deserialize, Serialize};
+
+use crate::harness::isolated_for_both;
+
+fn sum(bytes: Vec<u8>) -> (usize, u64) {
+    (bytes.len(), bytes.iter().zip(1..).map(|(byte, place)| u64::from(*byte) * place).sum())
+}
+
+#[test]
+fn p_08_arguments_of_four_megabytes_arrive_intact() {
+    isolated_for_both(|| {
+        let bytes: Vec<u8> = (0..4_u32 << 20).map(|place| (place.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let process = Process::spawn(sum, bytes.clone()).unwrap();
+        assert_eq!(process.join(), Ok(sum(bytes.clone())));
+        let process = Process::spawn(|bytes: Vec<u8>| bytes, bytes.clone()).unwrap();
+        assert!(process.join() == Ok(bytes), "and back");
+    });
+}
+
+/// Starts another one, one level deeper, and adds up who they are.
+fn nested(depth: u32) -> Vec<u32> {
+    let mut pids = vec![std::process::id()];
+    if let Some(deeper) = depth.checked_sub(1) {
+        let process = Process::spawn(nested, deeper).expect("a process can start another");
+        pids.extend(process.join().expect("which ends well"));
+    }
+    pids
+}
+
+#[test]
+fn p_09_processes_within_processes() {
+    isolated_for_both(|| {
+        let process = Process::spawn(nested, 5).unwrap();
+        let pids = process.join().unwrap();
+        assert_eq!(pids.iter().collect::<HashSet<_>>().len(), 6);
+        let is_gone = |pid: &u32| {
+            Seen::of(*pid).is_none_or(|seen| !children_of(std::process::id()).iter().any(|child| child.pid == seen.pid))
+        };
+        until("all are reaped", || pids.iter().all(is_gone));
+    });
+}
+
+#[test]
+fn t_06_a_process_outlives_the_thread_that_started_it() {
+    isolated_for_both(|| {
+        let queue = Queue::bounded(1).unwrap();
+        let passed = queue.clone();
+        let spawn = || Process::spawn(|queue: Queue<u32>| queue.recv().unwrap(), passed).unwrap();
+        let process = thread::Builder::new().name("short-lived".into()).spawn(spawn).unwrap().join().unwrap();
+        let is_there = |name: &str| {
+            let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+            tasks
+                .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+                .any(|comm| comm.trim() == name)
+        };
+        until("the thread is gone for the kernel as well", || !is_there("short-lived"));
+        // If its death had a signal for the process, that would have been sent by now.
+        assert!(is_alive(process.pid()) && process.is_alive());
+        queue.send(5).unwrap();
+        assert_eq!(process.join(), Ok(5));
+        queue.close(Close::Now);
+    });
+}
+
+#[test]
+fn p_20_a_thousand_processes_leave_no_trace() {
+    isolated_for_both(|| {
+        let cycle = |_| {
+            let process = Process::spawn(actor_tests::foreign::sleep_in_c, 1000).unwrap();
+            process.kill().unwrap();
+            assert!(matches!(process.join(), Err(JoinError::Died(_))));
+        };
+        (0..200).for_each(cycle);
+        let before = actor_core::testing::Snapshot::take();
+        let resident_before = resident_bytes();
+        (0..1000).for_each(cycle);
+        before.assert_no_leaks();
+        let grown = resident_bytes().saturating_sub(resident_before);
+        assert!(grown < 2 << 20, "{grown} bytes more are resident");
+    });
+}
+
+/// Memory of this process that is in use.
+fn resident_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+/// What no message can hold.
+#[derive(Serialize, Deserialize)]
+struct Unserializable(#[serde(serialize_with = "refuse")] u32);
+
+fn refuse<S: serde::Serializer>(_: &u32, _: S) -> Result<S::Ok, S::Error> {
+    Err(serde::ser::Error::custom("it does not want to travel"))
+}
+
+#[test]
+fn what_cannot_travel_is_an_error_on_either_way() {
+    isolated_for_both(|| {
+        let Err(error) = Process::spawn(|_: Unserializable| (), Unserializable(1)) else { panic!("it cannot be sent") };
+        assert!(matches!(&error, SpawnError::Encode { source: EncodeError::Refused(_), .. }), "{error}");
+        let process = Process::spawn(Unserializable, 1).unwrap();
+        let Err(JoinError::Died(report)) = process.join() else { panic!("it cannot be sent back") };
+        let ExitReason::Failed(text) = &report.reason else { panic!("{report}") };
+        assert!(text.contains("the result cannot be sent: it does not want to travel"), "{text}");
+    });
+}
+
+#[test]
+fn a_name_is_seen_from_outside() {
+    isolated_for_both(|| {
+        let queue = Queue::<()>::bounded(1).unwrap();
+        let options = Options { name: Some("greeter".into()), ..Options::default() };
+        let process = options.spawn(|queue: Queue<()>| queue.recv().unwrap(), queue.clone()).unwrap();
+        let seen = Seen::of(process.pid()).unwrap();
+        assert_eq!(seen.name, "greeter");
+        assert_eq!(seen.title, format!("greeter {}", process.id()));
+        assert_eq!(process.name(), "greeter");
+        queue.send(()).unwrap();
+        process.join().unwrap();
+        queue.close(Close::Now);
+    });
+}

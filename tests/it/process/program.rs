@@ -1,0 +1,97 @@
+//! Processes of whole programs: their `main`, their file, their surroundings.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::harness::{METHODS, Method, Trial};
+
+const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
+const SURROUNDINGS: &str = env!("CARGO_BIN_EXE_surroundings");
+const UPGRADED: &str = env!("CARGO_BIN_EXE_upgraded");
+
+/// What follows `beginning` in each line that begins so.
+fn lines<'a>(text: &'a str, beginning: &str) -> Vec<&'a str> {
+    text.lines().filter_map(|line| line.strip_prefix(beginning)).map(str::trim).collect()
+}
+
+#[test]
+fn p_15_a_plain_main_runs_once() {
+    for method in METHODS {
+        let trial = Trial::new("p_15_a_plain_main_runs_once", method);
+        let mut command = trial.command(Path::new(PLAIN_MAIN));
+        command.arg("5");
+        let ended = trial.run(&mut command);
+        assert!(ended.status.success(), "{}", ended.text);
+        assert_eq!(lines(&ended.text, "main:").len(), 1, "{}", ended.text);
+        let squares: Vec<(&str, &str)> =
+            lines(&ended.text, "square:").into_iter().filter_map(|line| line.split_once(" by ")).collect();
+        assert_eq!(squares.iter().map(|(square, _)| *square).collect::<Vec<_>>(), ["1", "4", "9", "16", "25"]);
+        assert_eq!(squares.iter().map(|(_, pid)| pid).collect::<HashSet<_>>().len(), 5);
+        assert_eq!(lines(&ended.text, "spawned:"), ["5"], "exactly those that were asked for");
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn p_13_a_replaced_program_goes_on_with_itself() {
+    for method in METHODS {
+        let trial = Trial::new("p_13_a_replaced_program_goes_on_with_itself", method);
+        let path = trial.directory.path().join("program");
+        std::fs::copy(UPGRADED, &path).unwrap();
+        let mut command = trial.command(&path);
+        command.stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        assert_eq!(trial.line("ready:"), child.id().to_string());
+        // As a package manager does it: another file under the same name.
+        let other = trial.directory.path().join("other");
+        std::fs::copy(PLAIN_MAIN, &other).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        drop(child.stdin.take());
+        let status = trial.wait(&mut child);
+        assert!(status.success(), "{}", trial.text());
+        assert_eq!(trial.line("answer:"), "from the build that was started");
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn p_16_without_stdin_and_with_a_broken_stdout() {
+    for method in METHODS {
+        let trial = Trial::new("p_16_without_stdin_and_with_a_broken_stdout", method);
+        let mut command = trial.command(Path::new("sh"));
+        command.args(["-c", "exec \"$0\" \"$1\" <&-", SURROUNDINGS, "/"]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.stdout(writer);
+        let ended = trial.run(&mut command);
+        assert_eq!(lines(&ended.text, "stdin:"), ["/dev/null"], "{}", ended.text);
+        assert_eq!(lines(&ended.text, "done:"), ["yes"], "{}", ended.text);
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn p_17_what_the_node_has_changed_is_there_but_for_signals() {
+    for method in METHODS {
+        let trial = Trial::new("p_17_what_the_node_has_changed_is_there_but_for_signals", method);
+        let directory = trial.directory.path().canonicalize().unwrap();
+        let mut command = trial.command(Path::new("sh"));
+        // With a descriptor that is not closed on exec.
+        command.args(["-c", "umask 022; exec 9</dev/zero; exec \"$0\" \"$1\"", SURROUNDINGS]).arg(&directory);
+        let ended = trial.run(&mut command);
+        let said = |beginning: &str| lines(&ended.text, beginning).join(" ");
+        assert_eq!(said("done:"), "yes", "{}", ended.text);
+        assert_eq!(said("directory:"), directory.to_str().unwrap());
+        assert_eq!(said("variable:"), "changed");
+        assert_eq!(said("SigBlk:"), "0000000000000000");
+        // The C library lets nobody change what happens at its own two signals, 32 and 33.
+        let ignored = u64::from_str_radix(&said("SigIgn:"), 16).unwrap() & !(3 << 31);
+        assert_eq!(ignored, 1 << 12, "SIGPIPE alone, as in every Rust program");
+        assert_eq!(said("SigCgt:"), "0000000000000440", "SIGSEGV and SIGBUS, to tell an overflow of the stack");
+        assert_eq!(said("open:"), "5", "stdin, stdout, stderr, the shared memory and the bell of the node");
+        // The mask is the one that whoever made the process has had.
+        assert_eq!(said("Umask:"), if method == Method::Exec { "0027" } else { "0022" });
+        trial.assert_nothing_left();
+    }
+}

@@ -1,0 +1,94 @@
+//! A node with processes that do not want to go, which then ends in one of many ways.
+//!
+//! `node KIND COUNT END` starts COUNT processes of a kind (`all` is one of each), writes `ready:` and
+//! ends. Whatever it does, and whatever they do, nothing may be left of it a second later.
+
+use std::error::Error;
+use std::process::Command;
+use std::thread;
+
+use actor_core::process::Process;
+use actor_core::queue::Queue;
+use actor_tests::{foreign, watch};
+use rustix::process::{Pid, Signal};
+
+type Up = Queue<u32>;
+
+/// A name, and what such a process does.
+type Kind = (&'static str, fn(Up));
+
+/// Each process of a kind says that it is up, and then stays for as long as it can.
+const KINDS: [Kind; 4] =
+    [("in-c", in_c), ("deaf", deaf), ("stopped", stopped), ("with-grandchildren", with_grandchildren)];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [kind, count, end] = &arguments[..] else { return Err("usage: node KIND COUNT END".into()) };
+    let kinds: Vec<_> = KINDS.into_iter().filter(|(name, _)| kind == "all" || kind == name).collect();
+    let count: usize = count.parse()?;
+    let up = Up::bounded(1024)?;
+    for (name, function) in kinds.iter().cycle().take(kinds.len() * count) {
+        // From a thread that has ended by the time that the process is at work.
+        let queue = up.clone();
+        let function = *function;
+        let spawned = thread::spawn(move || Process::spawn(function, queue)).join();
+        // The handle goes, the process stays.
+        drop(spawned.map_err(|_| "the spawning thread has panicked")??);
+        let pid = up.recv()?;
+        if *name == "stopped" {
+            let number = Pid::from_raw(pid.try_into()?).ok_or("a process has a number")?;
+            rustix::process::kill_process(number, Signal::STOP)?;
+            watch::until("it is stopped", || watch::Seen::of(pid).is_some_and(|seen| seen.state == 'T'));
+        }
+    }
+    println!("ready: {}", std::process::id());
+    match end.as_str() {
+        "return" => Ok(()),
+        "error" => Err("an error of the program's own".into()),
+        "panic" => panic!("a panic in main"),
+        "exit" => std::process::exit(7),
+        "abort" => foreign::abort(),
+        "segfault" => foreign::segfault(),
+        // More and more processes are just being made when somebody kills this one.
+        "forking" => loop {
+            drop(Process::spawn(in_c, up.clone())?);
+            up.recv()?;
+        },
+        _ => loop {
+            thread::park();
+        },
+    }
+}
+
+fn in_c(up: Up) {
+    say(&up);
+    loop {
+        foreign::sleep_in_c(1000);
+    }
+}
+
+/// Does not hear SIGTERM.
+fn deaf(up: Up) {
+    foreign::ignore_sigterm();
+    in_c(up)
+}
+
+/// Is stopped by the node once it is up.
+fn stopped(up: Up) {
+    in_c(up)
+}
+
+/// Has started programs that know nothing of nodes, one of which is an orphan.
+fn with_grandchildren(up: Up) {
+    let orphan = Command::new("sh").args(["-c", "sleep 1000 &"]).status();
+    assert!(orphan.is_ok_and(|status| status.success()), "a shell starts a program");
+    let child = Command::new("sh").args(["-c", "trap '' TERM; sleep 1000 & wait; wait"]).spawn();
+    let mut child = child.expect("a shell can be started");
+    say(&up);
+    let status = child.wait();
+    unreachable!("the shell was to stay: {status:?}")
+}
+
+fn say(up: &Up) {
+    up.send(std::process::id()).expect("the node is there");
+}
