@@ -65,7 +65,7 @@ pub enum AutoShutdown {
 pub struct Backoff {
     /// The wait after the first failed attempt.
     pub min: Duration,
-    /// The longest wait.
+    /// The longest wait; one of more than a day is a day.
     pub max: Duration,
     /// How long the child must have been up for its failed attempts to be forgotten.
     pub reset_after: Duration,
@@ -136,6 +136,9 @@ impl Default for Shutdown {
     }
 }
 
+/// No wait is longer than a day, so that the end of one is always a time that a clock can show.
+const BACKOFF_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Backoff {
     /// Waits between `min` and `max`; an uptime half way between them resets it.
     pub fn new(min: Duration, max: Duration) -> Backoff {
@@ -146,7 +149,7 @@ impl Backoff {
     pub(crate) fn delay(&self, failed_starts: u32) -> Duration {
         let doublings = failed_starts.saturating_sub(1);
         let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        self.min.saturating_mul(factor).min(self.max)
+        self.min.saturating_mul(factor).min(self.max).min(BACKOFF_MAX)
     }
 }
 

@@ -213,7 +213,10 @@ impl Node {
     }
 
     pub(super) fn after(&mut self, delay: Duration, timer: Timer) {
-        self.timers.set(Instant::now() + delay, timer);
+        // Past the end of the clock is never.
+        if let Some(at) = Instant::now().checked_add(delay) {
+            self.timers.set(at, timer);
+        }
     }
 
     fn serve_requests(&mut self) {
