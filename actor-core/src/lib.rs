@@ -92,6 +92,7 @@ pub mod process;
 pub mod queue;
 mod reply;
 mod shm;
+mod supervisor;
 mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -112,6 +113,7 @@ pub use core::{
 pub use error::{Error, Result};
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
 pub use id::{ActorId, Incarnation, ProcessId};
+pub use supervisor::{ChildSpec, StartError, Supervisor, SupervisorBuilder, SupervisorError};
 pub use wire::{DecodeError, EncodeError};
 
 /// What the macros write code against. No part of the API: it changes without notice.

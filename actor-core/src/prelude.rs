@@ -4,5 +4,7 @@ pub use crate::actor::{
     Actor, ActorOptions, ActorRef, CallError, Context, Definition, Failure, OnCrash, SendError, Spawn, SpawnError,
     SpawnOptions, StopError,
 };
+pub use crate::core::{Intensity, Restart, Shutdown};
 pub use crate::exit::{ExitReason, ExitReport};
+pub use crate::supervisor::{ChildSpec, Supervisor};
 pub use actor_macros::{Actor, call, cast, handlers, init, terminate};

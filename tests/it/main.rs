@@ -7,4 +7,5 @@ mod harness;
 mod limits;
 mod macros;
 mod process;
+mod supervisor;
 mod tidy;
