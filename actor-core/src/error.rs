@@ -4,122 +4,216 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::iter;
 
-use crate::actor::{CallError, SendError, SpawnError, StopError};
-use crate::{process, queue};
+use crate::actor;
+use crate::exit::ExitReport;
+use crate::{core, process, queue, supervisor, wire};
 
 /// A result whose error is any of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Any error of this crate, as its text and its sources.
 ///
-/// `{}` prints the text, `{:#}` the sources behind it as well. [`Error::downcast_ref`] finds the
-/// error that it was made from.
-pub struct Error(Box<dyn StdError + Send + Sync>);
+/// `?` makes it from every error of this crate, from the usual ones of the standard library and
+/// from boxed ones; [`Error::new`] makes it from any other. [`Error::downcast_ref`] finds the error
+/// that it was made from.
+///
+/// `{}` prints the text, `{:#}` the sources behind it as well, on one line. `{:?}`, which is what a
+/// `main` that returns it prints, has a line for each, and what a dead process last wrote to
+/// stderr.
+///
+/// ```
+/// fn parse(text: &str) -> actor_core::Result<u16> {
+///     Ok(text.trim().parse()?)
+/// }
+///
+/// assert_eq!(parse(" 7 ").unwrap(), 7);
+/// assert_eq!(parse("seven").unwrap_err().to_string(), "invalid digit found in string");
+/// ```
+pub struct Error {
+    error: Box<dyn StdError + Send + Sync>,
+    /// What the process that this is about has left on stderr, as its report puts it.
+    last_words: Option<String>,
+}
 
 impl Error {
     /// An error of any type, so that an application can pass its own on in the same way.
     pub fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        Error(error.into())
+        Error { error: error.into(), last_words: None }
     }
 
     /// The error from which this one was made, if it is an `E`.
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
-        self.0.downcast_ref()
+        self.error.downcast_ref()
+    }
+
+    /// What went wrong when a process died; `error` says that it did.
+    fn about_process(error: impl StdError + Send + Sync + 'static, last_words: Option<String>) -> Error {
+        Error { error: Box::new(error), last_words }
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        iter::successors(self.error.source(), |&error| error.source())
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        if f.alternate() {
-            let mut source = self.0.source();
-            while let Some(error) = source {
-                write!(f, ": {error}")?;
-                source = error.source();
-            }
+        write!(f, "{}", self.error)?;
+        match f.alternate() {
+            true => self.sources().try_for_each(|source| write!(f, ": {source}")),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// What `main` prints when it returns this: the text, not the structure.
+/// What `main` prints when it returns this: text for people, not the structure.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:#}")
+        write!(f, "{}", self.error)?;
+        self.sources().try_for_each(|source| write!(f, "\n  because: {source}"))?;
+        self.last_words.iter().try_for_each(|words| write!(f, "\n{words}"))
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
+        self.error.source()
     }
 }
 
-impl<E> From<CallError<E>> for Error
+/// The lines of a report that come after the one which every text of an error has.
+fn last_words(report: &ExitReport) -> Option<String> {
+    format!("{report:#}").split_once('\n').map(|(_, words)| words.to_owned())
+}
+
+impl<E> From<actor::CallError<E>> for Error
 where
-    CallError<E>: StdError + Send + Sync + 'static,
+    actor::CallError<E>: StdError + Send + Sync + 'static,
 {
-    fn from(error: CallError<E>) -> Error {
-        Error::new(error)
+    fn from(error: actor::CallError<E>) -> Error {
+        let words = if let actor::CallError::Died(report) = &error { last_words(report) } else { None };
+        Error::about_process(error, words)
     }
 }
 
 /// The message that was not sent is dropped: keep the `SendError` to have it back.
-impl<M> From<SendError<M>> for Error {
-    fn from(error: SendError<M>) -> Error {
+impl<M> From<actor::SendError<M>> for Error {
+    fn from(error: actor::SendError<M>) -> Error {
         Error::new(error.without_message())
+    }
+}
+
+impl From<actor::SpawnError> for Error {
+    fn from(error: actor::SpawnError) -> Error {
+        let words = if let actor::SpawnError::Died { report, .. } = &error { last_words(report) } else { None };
+        Error::about_process(error, words)
     }
 }
 
 /// The item that was not sent is dropped: keep the `SendError` to have it back.
 impl<T> From<queue::SendError<T>> for Error {
     fn from(error: queue::SendError<T>) -> Error {
-        Error::new(error.to_string())
+        Error::new(error.map(drop))
     }
 }
 
+impl From<process::SpawnError> for Error {
+    fn from(error: process::SpawnError) -> Error {
+        let words = if let process::SpawnError::Died { report } = &error { last_words(report) } else { None };
+        Error::about_process(error, words)
+    }
+}
+
+impl From<process::JoinError> for Error {
+    fn from(error: process::JoinError) -> Error {
+        let words = if let process::JoinError::Died(report) = &error { last_words(report) } else { None };
+        Error::about_process(error, words)
+    }
+}
+
+impl From<supervisor::StartError> for Error {
+    fn from(error: supervisor::StartError) -> Error {
+        let words = if let supervisor::StartError::Child { report, .. } = &error { last_words(report) } else { None };
+        Error::about_process(error, words)
+    }
+}
+
+impl From<ExitReport> for Error {
+    fn from(report: ExitReport) -> Error {
+        let words = last_words(&report);
+        Error::about_process(report, words)
+    }
+}
+
+/// Errors that say all they know by themselves.
 macro_rules! from {
-    ($($error:ty,)*) => {
-        $(
-            impl From<$error> for Error {
-                fn from(error: $error) -> Error {
-                    Error::new(error)
-                }
+    ($($error:ty,)*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Error {
+                Error::new(error)
             }
-        )*
-    };
+        }
+    )*};
 }
 
 from! {
-    SpawnError,
-    StopError,
-    process::SpawnError,
-    process::JoinError,
+    actor::StopError,
+    core::SpecError,
     process::StopError,
     queue::CreateError,
     queue::RecvError,
+    supervisor::SupervisorError,
+    wire::DecodeError,
+    wire::EncodeError,
+    // What a `main` meets besides.
+    &'static str,
+    String,
+    Box<dyn StdError + Send + Sync>,
+    std::env::VarError,
+    std::fmt::Error,
     std::io::Error,
+    std::num::ParseFloatError,
+    std::num::ParseIntError,
+    std::num::TryFromIntError,
+    std::str::Utf8Error,
+    std::string::FromUtf8Error,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::ExitReason;
 
     #[test]
     fn smoke() {
-        let error = Error::from(queue::RecvError::Closed);
-        assert_eq!(error.to_string(), queue::RecvError::Closed.to_string());
-        assert!(error.downcast_ref::<queue::RecvError>().is_some());
-        assert!(error.downcast_ref::<SpawnError>().is_none());
+        fn fails() -> Result<()> {
+            Err(process::JoinError::Timeout { name: "x".into() })?
+        }
+        let error = fails().unwrap_err();
+        assert_eq!(error.to_string(), "process `x` has not ended yet");
+        assert!(error.downcast_ref::<process::JoinError>().is_some());
+        assert!(error.downcast_ref::<process::StopError>().is_none());
     }
 
     #[test]
-    fn the_long_form_names_the_sources() {
-        let inner = std::io::Error::other("no paper");
-        let error = Error::from(queue::CreateError::Memory(inner));
-        assert_eq!(error.to_string(), "there is no memory for the queue");
-        assert_eq!(format!("{error:#}"), "there is no memory for the queue: no paper");
-        assert_eq!(format!("{error:?}"), format!("{error:#}"), "what `main` prints");
+    fn sources_are_told_on_one_line_or_on_many() {
+        let source = wire::EncodeError::Refused("a key must be a text".into());
+        let error = Error::from(process::SpawnError::Encode { name: "x".into(), source });
+        let text = "the arguments of process `x` cannot be sent";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(format!("{error:#}"), format!("{text}: a key must be a text"));
+        assert_eq!(format!("{error:?}"), format!("{text}\n  because: a key must be a text"));
+    }
+
+    #[test]
+    fn main_prints_the_last_words_of_the_dead() {
+        let mut report = ExitReport::no_proc("x", None);
+        report.reason = ExitReason::ExitCode(3);
+        report.stderr = "disk full\n".into();
+        let error = Error::from(process::JoinError::Died(Box::new(report)));
+        assert_eq!(format!("{error}"), "process `x` exited with code 3");
+        assert_eq!(format!("{error:?}"), "process `x` exited with code 3\nlast words on stderr:\ndisk full");
     }
 }

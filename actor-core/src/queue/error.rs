@@ -94,7 +94,7 @@ impl<T> SendError<T> {
         matches!(self, SendError::Full(_))
     }
 
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> SendError<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> SendError<U> {
         match self {
             SendError::Full(item) => SendError::Full(change(item)),
             SendError::Closed(item) => SendError::Closed(change(item)),
