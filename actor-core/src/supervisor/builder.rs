@@ -121,7 +121,7 @@ impl SupervisorBuilder {
         let (name, start_timeout) = (spec.name.clone(), spec.start_timeout);
         let actor = make(Request::MakeActor(spec)).map_err(|text| SpawnError::System { name, text })?;
         self.made.push(actor);
-        self.rules.children.push(ChildRules { restart, shutdown, backoff, ..ChildRules::new(id) });
+        self.rules.children.push(ChildRules { id, restart, shutdown, significant: false, backoff });
         self.start_timeout = self.start_timeout.saturating_add(start_timeout);
         Ok(ActorRef::new(actor))
     }
