@@ -4,9 +4,12 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-use actor_tests::watch::{bound, zygote_of};
+use actor_core::prelude::*;
+use actor_core::testing::Snapshot;
+use actor_tests::watch::{bound, children_of, zygote_of};
+use serde::{Deserialize, Serialize};
 
-use crate::harness::{METHODS, Method, Trial};
+use crate::harness::{METHODS, Method, Trial, isolated_for_both};
 
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 const NODE: &str = env!("CARGO_BIN_EXE_node");
@@ -122,4 +125,45 @@ fn t_05_a_hundred_busy_processes_do_not_outlive_their_node() {
         kill(&trial, node);
         trial.assert_nothing_left();
     }
+}
+
+/// Lives for a moment, again and again.
+#[derive(Actor, Serialize, Deserialize)]
+struct Mayfly;
+
+#[handlers]
+impl Mayfly {
+    #[call]
+    fn os_pid(&self) -> u32 {
+        std::process::id()
+    }
+}
+
+/// How often each of the actors is killed; together that is ten thousand times.
+const RESTARTS: u64 = 2_500;
+const MAYFLIES: usize = 4;
+
+#[test]
+fn k_08_ten_thousand_restarts_leave_no_zombie_and_fill_no_table() {
+    isolated_for_both(|| {
+        let before = Snapshot::take();
+        let mut app = Supervisor::builder().intensity(Intensity { restarts: u32::MAX, period: Duration::from_secs(1) });
+        let mayflies: Vec<_> = (0..MAYFLIES)
+            .map(|number| app.child(ChildSpec { id: number.to_string(), ..ChildSpec::new(Mayfly) }).unwrap())
+            .collect();
+        let app = app.start().unwrap();
+        let kill_often = |mayfly: &ActorRef<Mayfly>| {
+            for _ in 0..RESTARTS {
+                mayfly.os_pid().wait().expect("it lives again");
+                mayfly.kill().expect("it lives");
+            }
+        };
+        std::thread::scope(|scope| mayflies.iter().for_each(|mayfly| drop(scope.spawn(|| kill_often(mayfly)))));
+        let children = app.which_children().unwrap();
+        assert!(children.iter().all(|child| child.restarts == RESTARTS), "{children:?}");
+        let zombies = children_of(std::process::id()).into_iter().filter(|seen| seen.is_zombie()).count();
+        assert!(zombies <= MAYFLIES, "{zombies} zombies");
+        app.stop().unwrap();
+        before.assert_no_leaks();
+    });
 }

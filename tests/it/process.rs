@@ -3,4 +3,5 @@
 mod begin;
 mod ends;
 mod handle;
+mod lives;
 mod program;
