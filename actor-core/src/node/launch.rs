@@ -247,6 +247,8 @@ impl Node {
         self.segment.record(participant).pid.store(0, Release);
         crate::sys::process::kill_and_reap(pid);
         self.recover_traces(participant);
+        // It may have been done by then; nobody will ask for what it has returned.
+        drop(self.take_result(participant));
         self.never_was(participant, format!("the new process could not be watched: {error}"));
     }
 

@@ -204,7 +204,7 @@ impl Node {
         }
     }
 
-    fn take_result(&mut self, participant: Participant) -> Option<Vec<u8>> {
+    pub(super) fn take_result(&mut self, participant: Participant) -> Option<Vec<u8>> {
         let window = self.segment.record(participant).result()?;
         let bytes = blob::read(self.segment, window);
         self.take_down(window);

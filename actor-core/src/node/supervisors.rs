@@ -161,19 +161,22 @@ impl Node {
             report.reason = reason;
             Box::new(report)
         };
+        let mut not_started = None;
         let end = match outcome {
             Outcome::Stopped => SupervisorEnd::Stopped,
             Outcome::AutoShutdown { id } => SupervisorEnd::AutoShutdown { child: id },
             Outcome::GaveUp { id, reason } => SupervisorEnd::GaveUp { report: report(self, &id, reason), child: id },
             Outcome::StartFailed { id: child, reason } => {
-                let report = report(self, &child, reason);
-                let answer = Answer::SupervisorNotStarted { child, report };
-                self.answer(supervisor.starter.take(), &answer);
+                not_started = Some(Answer::SupervisorNotStarted { report: report(self, &child, reason), child });
                 SupervisorEnd::Stopped
             }
         };
+        // References are stale before anybody is told.
         for child in &supervisor.children {
             self.end_for_good(index_of(*child));
+        }
+        if let Some(answer) = not_started {
+            self.answer(supervisor.starter.take(), &answer);
         }
         let answer = Answer::SupervisorEnded(end.clone());
         self.answer(supervisor.starter, &answer);
