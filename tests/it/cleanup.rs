@@ -9,7 +9,7 @@ use actor_core::testing::Snapshot;
 use actor_tests::watch::{bound, children_of, zygote_of};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{METHODS, Method, Trial, isolated_for_both};
+use crate::harness::{METHODS, Method, Trial, isolated_for_both_and_long};
 
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 const NODE: &str = env!("CARGO_BIN_EXE_node");
@@ -145,7 +145,7 @@ const MAYFLIES: usize = 4;
 
 #[test]
 fn k_08_ten_thousand_restarts_leave_no_zombie_and_fill_no_table() {
-    isolated_for_both(|| {
+    isolated_for_both_and_long(|| {
         let before = Snapshot::take();
         let mut app = Supervisor::builder().intensity(Intensity { restarts: u32::MAX, period: Duration::from_secs(1) });
         let mayflies: Vec<_> = (0..MAYFLIES)

@@ -27,8 +27,10 @@ const MARK: &str = "ACTOR_TESTS_MARK";
 /// How a node starts its processes.
 const START_METHOD: &str = "ACTOR_CORE_START_METHOD";
 
-/// How long a body or program may take.
+/// How long a body or program may take, unless the test knows better.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How long one may take that does something ten thousand times.
+const LONG_LIMIT: Duration = Duration::from_secs(300);
 /// How long what a dead process leaves may take to follow it.
 const FOLLOW_LIMIT: Duration = Duration::from_secs(1);
 
@@ -60,12 +62,17 @@ impl Method {
 
 /// Runs `body` in a process of its own and asserts that nothing is left of it.
 pub(crate) fn isolated<F: Fn()>(body: F) {
-    run(body, &[Method::Zygote]);
+    run(body, &[Method::Zygote], LIMIT);
 }
 
 /// [`isolated`], once for each way in which processes are started.
 pub(crate) fn isolated_for_both<F: Fn()>(body: F) {
-    run(body, &METHODS);
+    run(body, &METHODS, LIMIT);
+}
+
+/// [`isolated_for_both`] for a body that takes long, on a machine that does other things besides.
+pub(crate) fn isolated_for_both_and_long<F: Fn()>(body: F) {
+    run(body, &METHODS, LONG_LIMIT);
 }
 
 /// Says visibly that a test could not be made here, and why. For the body of a test, which returns
@@ -76,7 +83,7 @@ pub(crate) fn skip(reason: &str) {
 
 const SKIP: &str = "SKIP: ";
 
-fn run<F: Fn()>(body: F, methods: &[Method]) {
+fn run<F: Fn()>(body: F, methods: &[Method], limit: Duration) {
     let name = test_name::<F>();
     if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
         let before = Snapshot::take();
@@ -85,7 +92,8 @@ fn run<F: Fn()>(body: F, methods: &[Method]) {
         return;
     }
     for method in methods {
-        let trial = Trial::new(&format!("{name} ({})", method.name()), *method);
+        let mut trial = Trial::new(&format!("{name} ({})", method.name()), *method);
+        trial.limit = limit;
         let mut command = trial.command(&std::env::current_exe().expect("this program has a path"));
         command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(INSIDE, name);
         let ended = trial.run(&mut command);
@@ -108,6 +116,7 @@ pub(crate) struct Trial {
     name: String,
     mark: String,
     method: Method,
+    limit: Duration,
     /// For output and other things of the test's own.
     pub(crate) directory: TempDir,
     /// What the program takes for the system's.
@@ -132,6 +141,7 @@ impl Trial {
             name: name.to_owned(),
             mark,
             method,
+            limit: LIMIT,
             directory: directory(),
             temporary: directory(),
             shared_memory_before: shared_memory(),
@@ -174,14 +184,14 @@ impl Trial {
     /// # Panics
     /// It takes too long; it is killed then.
     pub(crate) fn wait(&self, child: &mut Child) -> ExitStatus {
-        if wait_until_dead(child, bound(LIMIT)) {
+        if wait_until_dead(child, bound(self.limit)) {
             return child.wait().expect("a child has a status");
         }
         let group = Pid::from_child(child);
         // Not yet waited for, so the number is its own.
         rustix::process::kill_process_group(group, Signal::KILL).expect("a child can be killed");
         let status = child.wait().expect("a child has a status");
-        panic!("{} was killed after {:?} ({status})\n{}", self.name, bound(LIMIT), self.text());
+        panic!("{} was killed after {:?} ({status})\n{}", self.name, bound(self.limit), self.text());
     }
 
     /// What the programs have written so far.
