@@ -20,7 +20,7 @@ use rustix::io::{Errno, Result};
 use rustix::process::Pid;
 
 use super::name::TITLE_BYTES;
-use super::pidfd;
+use super::{pidfd, process};
 
 /// A process that was started: its number, and the descriptor that means it for good.
 #[derive(Debug)]
@@ -46,7 +46,9 @@ pub(crate) fn start(variable: (&str, &str), pass: &[BorrowedFd<'_>]) -> Result<S
     let room = format!("{:TITLE_BYTES$}", "");
     let arguments = [c"actor-core".to_owned(), CString::new(room).map_err(|_| Errno::INVAL)?];
     let pid = spawn(&arguments, &environment_with(variable), pass)?;
-    Ok(Started { pid, pidfd: pidfd::open(pid)? })
+    // What cannot be watched must not run: nobody would know of it.
+    let pidfd = pidfd::open(pid).inspect_err(|_| process::kill_and_reap(pid.as_raw_nonzero().get() as u32))?;
+    Ok(Started { pid, pidfd })
 }
 
 /// Whether [`start`] closes what it does not pass. Where the C library is too old for that, the
