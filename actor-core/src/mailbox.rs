@@ -301,11 +301,17 @@ impl Mailbox {
     }
 
     /// Notes that a life begins. Called by the node.
-    pub(crate) fn begin_life(&self, life: u32, participant: Participant) {
+    pub(crate) fn begin_life(&self, life: u32) {
         let actor = &self.window.header().actor;
         actor.handling.store(0, Relaxed);
         actor.handled.store(0, Relaxed);
         actor.life.store(life, Relaxed);
+        self.set_living(Participant::NOBODY);
+    }
+
+    /// Notes who lives the life that has begun, and may be at work already. Called by the node.
+    pub(crate) fn set_living(&self, participant: Participant) {
+        let actor = &self.window.header().actor;
         actor.participant.store(u32::from(participant.0), std::sync::atomic::Ordering::Release);
     }
 
@@ -350,8 +356,11 @@ impl Mailbox {
     /// The message that `receiver` has in its hand, if any.
     pub(crate) fn in_hand(&self, receiver: Participant) -> Option<(Claim, Envelope)> {
         let claim = slots::find_claimed(&self.window, receiver)?;
-        let mut payload = Vec::new();
-        self.copy(claim, &mut payload).map(|envelope| (claim, envelope))
+        let slot = self.window.slot(claim.position.index());
+        // Only the envelope: whoever asks must not wait for the copy of a large message.
+        let mut head = [0; Envelope::BYTES];
+        self.window.copy_payload(slot, Meta::load(slot), &mut head).then_some(())?;
+        Envelope::from_bytes(&head).map(|envelope| (claim, envelope))
     }
 
     /// The extent of a claimed message, if it has one.

@@ -31,7 +31,8 @@ fn spawn<A: Actor>(args: A::Args) -> Lived<A> {
     let ActorOptions { capacity, max_message, .. } = A::OPTIONS;
     let size = MailboxSize { capacity, message_max: max_message, bytes: 4 * max_message };
     let mailbox = Mailbox::make(segment, size).unwrap();
-    mailbox.begin_life(1, segment.me());
+    mailbox.begin_life(1);
+    mailbox.set_living(segment.me());
     let mut encoded = Vec::new();
     (A::ARGS.encode)(&mut encoded, &args).unwrap();
     let life = Life {

@@ -11,6 +11,7 @@ use crate::core::{ChildKey, Event};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, Participant, ProcessId};
 use crate::mailbox::{Mailbox, ReplyAddress};
+use crate::reply;
 
 /// An actor, from the making of its mailbox to its end for good.
 pub(super) struct Actor {
@@ -107,11 +108,11 @@ impl Node {
         };
         let mailbox = actor.mailbox;
         // Before the process can look.
-        mailbox.begin_life(life, Participant::NOBODY);
+        mailbox.begin_life(life);
         let participant = self.launch(plan)?;
         // The process may be gone already, if nothing could be executed.
         if self.processes.contains_key(&participant) {
-            mailbox.begin_life(life, participant);
+            mailbox.set_living(participant);
             self.counters.restarts += u64::from(life > 1);
             if let Some(actor) = self.actors.get_mut(&index) {
                 actor.participant = Some(participant);
@@ -123,7 +124,10 @@ impl Node {
     pub(super) fn on_actor_ready(&mut self, index: u16) {
         let Some(actor) = self.actors.get_mut(&index) else { return };
         let (spawner, owner, id) = (actor.spawner.take(), actor.owner, actor.mailbox.id());
-        self.answer(spawner, &Answer::Spawned(id));
+        // Whoever asked was told that nothing would be left, or is dead.
+        if spawner.is_some() && !self.deliver(spawner, &Answer::Spawned(id)) {
+            self.kill_life(index, KilledBy::StartTimeout);
+        }
         if let Owner::Supervisor { id, key } = owner {
             self.supervise(id, Event::Started(key));
         }
@@ -250,11 +254,19 @@ impl Node {
         }
     }
 
+    fn kill_life(&mut self, index: u16, by: KilledBy) {
+        let participant = self.actors.get(&index).and_then(|actor| actor.participant);
+        if let Some(process) = self.process_of(participant) {
+            self.kill(process, by);
+        }
+    }
+
     pub(super) fn kill_overrun(&mut self, id: ActorId, call: ReplyAddress, reply: Option<ReplyAddress>) {
         let working = self.actor(id).and_then(|actor| {
             let participant = actor.participant?;
             let (_, envelope) = actor.mailbox.in_hand(participant)?;
-            (envelope.reply == Some(call)).then_some(participant)
+            // Answered is done, even if it is still in hand for a moment.
+            (envelope.reply == Some(call) && !reply::is_answered(call)).then_some(participant)
         });
         match self.process_of(working) {
             Some(process) => {

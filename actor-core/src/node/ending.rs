@@ -67,7 +67,9 @@ impl Node {
     pub(super) fn begin_ending(&mut self, timeout: Duration, reply: Option<ReplyAddress>) {
         if let Some(ending) = &mut self.ending {
             ending.replies.extend(reply);
-            return;
+            self.after(timeout, Timer::EndNow);
+            // It may be complete, and nothing happen any more.
+            return self.look_at_ending();
         }
         self.ending = Some(Ending { replies: reply.into_iter().collect(), is_alone: false, signal: None });
         self.after(timeout, Timer::EndNow);
@@ -75,10 +77,12 @@ impl Node {
         for id in supervisors {
             self.supervise(id, Event::StopRequested);
         }
+        self.drop_orders();
         for actor in self.actors.values().filter(|actor| actor.owner == super::actors::Owner::Nobody) {
             actor.mailbox.stop(true);
         }
         for process in self.processes.values().filter(|process| matches!(process.role, Role::Plain(_))) {
+            // One that is still being made gets it when it is there.
             if let Some(pidfd) = &process.pidfd {
                 let _ = pidfd::send_signal(std::os::fd::AsFd::as_fd(pidfd), Signal::TERM);
             }

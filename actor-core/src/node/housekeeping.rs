@@ -12,7 +12,7 @@ use crate::shm::window::{Kind, Window, flags, has_flags};
 
 /// How long after a large message the memory of large messages is given back. Long enough for a
 /// stream of them not to notice, short enough to be gone within a second.
-const TRIM_AFTER: Duration = Duration::from_millis(300);
+pub(super) const TRIM_AFTER: Duration = Duration::from_millis(300);
 /// How long until a window is looked at again in which somebody was at work.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 

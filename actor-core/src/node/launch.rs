@@ -214,6 +214,16 @@ impl Node {
         }
     }
 
+    /// Takes the descriptors of a process out of the interest list. Closing them is not enough: a
+    /// copy in a process that the user's code has forked would keep them there, readable for ever.
+    pub(super) fn unwatch(&self, process: &Process) {
+        let stderr = process.stderr.as_ref().map(Stderr::reader);
+        for descriptor in process.pidfd.as_ref().map(AsFd::as_fd).into_iter().chain(stderr) {
+            // It fails if it was never there, or is not any more.
+            let _ = epoll::remove(self.epoll.as_fd(), descriptor);
+        }
+    }
+
     /// The process of an order exists: watches over it.
     pub(super) fn adopt(&mut self, participant: Participant, pid: u32, pidfd: Option<OwnedFd>) {
         let Some(process) = self.processes.get_mut(&participant) else { return };
@@ -234,6 +244,8 @@ impl Node {
             Ok(pidfd) => {
                 if process.killed_by.is_some() {
                     let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
+                } else if self.ending.is_some() && matches!(process.role, Role::Plain(_)) {
+                    let _ = pidfd::send_signal(pidfd.as_fd(), Signal::TERM);
                 }
                 process.pidfd = Some(pidfd);
             }
@@ -256,6 +268,7 @@ impl Node {
     pub(super) fn never_was(&mut self, participant: Participant, why: String) {
         let Some(process) = self.processes.remove(&participant) else { return };
         self.starting.retain(|other| *other != participant);
+        self.unwatch(&process);
         self.drop_args(process.args);
         self.segment.record(participant).set_stage(Stage::Free);
         self.roster.give_back(participant);
@@ -269,36 +282,44 @@ impl Node {
 
     /// Looks which of the starting processes have become ready.
     pub(super) fn look_for_ready(&mut self) {
-        let mut at = 0;
-        while at < self.starting.len() {
-            let participant = self.starting[at];
-            let stage = self.segment.record(participant).stage();
+        // What a ready process sets off may change the list: so first the look, then the rest.
+        let (segment, processes, mut ready) = (self.segment, &mut self.processes, Vec::new());
+        self.starting.retain(|participant| {
+            let stage = segment.record(*participant).stage();
+            let Some(process) = processes.get_mut(participant) else { return false };
             if stage >= Stage::Started
-                && let Some(stderr) = self.processes.get_mut(&participant).and_then(|process| process.stderr.as_mut())
+                && let Some(stderr) = &mut process.stderr
             {
                 stderr.drop_writer();
             }
-            if stage >= Stage::Ready && self.processes.get(&participant).is_some_and(|process| process.pidfd.is_some())
-            {
-                self.starting.swap_remove(at);
-                self.on_ready(participant);
-            } else {
-                at += 1;
+            let is_ready = stage >= Stage::Ready && process.pidfd.is_some();
+            if is_ready {
+                ready.push(*participant);
             }
+            !is_ready
+        });
+        for participant in ready {
+            self.on_ready(participant);
         }
     }
 
     fn on_ready(&mut self, participant: Participant) {
         let Some(process) = self.processes.get_mut(&participant) else { return };
         process.is_ready = true;
-        let args = process.args.take();
-        let answer = Answer::ProcessSpawned { process: process.id, pid: process.pid.unwrap_or(0) };
+        let (id, args) = (process.id, process.args.take());
+        let answer = Answer::ProcessSpawned { process: id, pid: process.pid.unwrap_or(0) };
         let ready = match &mut process.role {
             Role::Plain(reply) => Err(reply.take()),
             Role::Actor(index) => Ok(*index),
         };
         match ready {
-            Err(reply) => self.answer(reply, &answer),
+            Err(Some(reply)) => {
+                // Whoever asked was told that nothing would be left, or is dead.
+                if !self.deliver(Some(reply), &answer) {
+                    self.kill(id, KilledBy::StartTimeout);
+                }
+            }
+            Err(None) => {}
             Ok(index) => self.on_actor_ready(index),
         }
         self.drop_args(args);
@@ -311,6 +332,8 @@ impl Node {
     }
 
     pub(super) fn on_start_timeout(&mut self, id: ProcessId) {
+        // It may have been ready in time and this thread be the one that is late.
+        self.look_for_ready();
         let is_late = |process: &Process| process.id == id && !process.is_ready;
         if !self.processes.get(&id.participant).is_some_and(is_late) {
             return;

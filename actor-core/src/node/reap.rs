@@ -12,9 +12,11 @@
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::Release;
 
+use super::housekeeping::TRIM_AFTER;
 use super::launch::{Process, Role};
 use super::request::{Answer, SpawnFailure};
 use super::thread::Node;
+use super::timers::Timer;
 use crate::exit::{EndRecord, Evidence, ExitReason, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, classify};
 use crate::id::{ActorId, Participant, ProcessId, WindowId};
 use crate::mailbox::{Mailbox, ReplyAddress};
@@ -23,7 +25,7 @@ use crate::shm::roster::Stage;
 use crate::shm::window::{Kind, Window};
 use crate::shm::{blob, slots, spin, table};
 use crate::sys::pidfd::{self, End, Status};
-use crate::sys::{Pid, Signal, epoll, process};
+use crate::sys::{Pid, Signal, epoll, eventfd, process};
 
 /// What one read takes from a pipe.
 const DRAIN_BYTES: usize = 64 << 10;
@@ -53,16 +55,19 @@ impl Node {
     pub(super) fn on_death(&mut self, participant: Participant) {
         let Some(process) = self.processes.get(&participant) else { return };
         let Some(pidfd) = &process.pidfd else { return };
-        // An error means that somebody else has reaped it: it is dead all the same.
-        if let Ok(None) = pidfd::peek(pidfd.as_fd()) {
-            return;
-        }
+        // An error means that somebody else has reaped it: it is dead all the same, but its number,
+        // which is its group's, may mean somebody else by now.
+        let is_pinned = match pidfd::peek(pidfd.as_fd()) {
+            Ok(None) => return,
+            Ok(Some(_)) => true,
+            Err(_) => false,
+        };
         // It may have been ready without anybody having looked.
         self.look_for_ready();
         self.drain_stderr(participant);
         let Some(mut process) = self.processes.remove(&participant) else { return };
         self.starting.retain(|other| *other != participant);
-        if let Some(group) = process.pid.and_then(|pid| Pid::from_raw(pid as i32)) {
+        if let Some(group) = process.pid.filter(|_| is_pinned).and_then(|pid| Pid::from_raw(pid as i32)) {
             // It fails when nobody is left in the group.
             let _ = process::signal_group(group, Signal::KILL);
         }
@@ -165,11 +170,18 @@ impl Node {
                 Some(Kind::Replies) => reply::recover(&window, dead),
                 Some(Kind::Blob) | None => {}
             }
+            // The dead may have noted the wish and not have told anybody.
+            if window.is_trim_asked() {
+                self.after(TRIM_AFTER, Timer::Trim(index));
+            }
             record.detach(index);
             self.look_after_orphan(&window, dead);
         }
         // The dead may have taken an event's bits of async waiters and not have rung for them.
         self.segment.ring_doorbells(u64::MAX);
+        // Requests of others may wait behind the one that the dead was writing, or its own may be
+        // complete and not rung for: this thread sleeps on no word that the repair has changed.
+        let _ = eventfd::ring(self.bell.as_fd());
     }
 
     /// A window that a dead process was attached to may be nobody's now.
@@ -192,6 +204,7 @@ impl Node {
             mailbox.end_life();
             self.settle(&mailbox, participant, &report);
         }
+        self.unwatch(&process);
         process.stderr = None;
         self.drop_args(process.args.take());
         self.segment.record(participant).set_stage(Stage::Free);

@@ -30,10 +30,6 @@ impl Supervisor {
     fn child(&self, key: ChildKey) -> Option<ActorId> {
         self.children.get(key.0 as usize).copied()
     }
-
-    fn state(&self, key: ChildKey) -> Option<ChildState> {
-        self.core.children().find(|(other, ..)| *other == key).map(|(_, _, state, _)| state)
-    }
 }
 
 impl Node {
@@ -66,16 +62,30 @@ impl Node {
         let actions = supervisor.core.begin();
         self.supervisors.insert(id, supervisor);
         self.carry_out(id, actions);
+        self.handle_events();
     }
 
     /// Tells a supervisor what has happened and does what it decides.
     pub(super) fn supervise(&mut self, id: u64, event: Event) {
-        let Some(supervisor) = self.supervisors.get_mut(&id) else { return };
-        let actions = supervisor.core.handle(event, Instant::now());
-        self.carry_out(id, actions);
+        self.events.push_back((id, event));
+        // What is being carried out goes first: a start can fail at once, and then this is called
+        // from within the action.
+        self.handle_events();
+    }
+
+    fn handle_events(&mut self) {
+        if self.is_carrying_out {
+            return;
+        }
+        while let Some((id, event)) = self.events.pop_front() {
+            let Some(supervisor) = self.supervisors.get_mut(&id) else { continue };
+            let actions = supervisor.core.handle(event, Instant::now());
+            self.carry_out(id, actions);
+        }
     }
 
     fn carry_out(&mut self, id: u64, actions: Vec<Action>) {
+        let was_carrying_out = std::mem::replace(&mut self.is_carrying_out, true);
         let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
             if let Some(event) = self.act(id, action)
@@ -84,6 +94,7 @@ impl Node {
                 actions.extend(supervisor.core.handle(event, Instant::now()));
             }
         }
+        self.is_carrying_out = was_carrying_out;
         self.end_lost_children(id);
         self.look_at_ending();
     }
@@ -115,7 +126,10 @@ impl Node {
             Action::SetTimer(timer, at) => self.timers.set(at, Timer::Supervision(id, timer)),
             Action::Ready => {
                 let starter = self.supervisors.get_mut(&id).and_then(|supervisor| supervisor.starter.take());
-                self.answer(starter, &Answer::Supervising { supervisor: id });
+                // Whoever asked was told that nothing would be left, or is dead.
+                if starter.is_some() && !self.deliver(starter, &Answer::Supervising { supervisor: id }) {
+                    return Some(Event::StopRequested);
+                }
             }
             Action::Report(report) => tell(&report),
             Action::Finished(outcome) => self.finish_supervisor(id, outcome),
@@ -143,7 +157,7 @@ impl Node {
         let Some(supervisor) = self.supervisors.get(&id) else { return };
         let lost: Vec<ActorId> = (0..supervisor.children.len() as u32)
             .map(ChildKey)
-            .filter(|key| supervisor.core.is_over(*key) || supervisor.state(*key).is_none())
+            .filter(|key| supervisor.core.is_over(*key))
             .filter_map(|key| supervisor.child(key))
             .collect();
         for child in lost {

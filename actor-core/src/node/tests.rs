@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::*;
 use crate::boot::{Entry, Start};
 use crate::exit::{ExitReason, KilledBy};
-use crate::id::ProcessId;
+use crate::id::{ActorId, ProcessId};
+use crate::mailbox::Mailbox;
+use crate::shm::slots;
 use crate::time::Deadline;
 
 fn soon() -> Deadline {
@@ -119,4 +121,31 @@ fn large_arguments_travel_through_memory() {
     }
     let args = vec![3; 4 << 20];
     assert_eq!(join(spawn(sum, &args)).reason, ExitReason::Failed((3_u64 * (4 << 20)).to_string()));
+}
+
+/// Dies while it writes a request.
+fn unfinished(start: Start) {
+    live(start, |life| {
+        let mailbox = Mailbox::attach(ActorId(life.segment.node_mailbox().unwrap())).unwrap();
+        slots::claim_write(&mailbox.window, life.segment.me()).unwrap();
+        life.is_ready();
+        loop {
+            std::thread::park();
+        }
+    })
+}
+
+#[test]
+fn a_request_behind_that_of_a_dead_process_is_served() {
+    let spawned = ask(&Request::SpawnProcess(spec(unfinished, b"")), soon()).unwrap();
+    let Answer::ProcessSpawned { pid, .. } = spawned else { panic!("{spawned:?}") };
+    let asking = std::thread::spawn(|| ask(&Request::Counters, soon()));
+    let mailbox = Mailbox::attach(ActorId(ensure().unwrap().node_mailbox().unwrap())).unwrap();
+    while mailbox.len() == 0 {
+        std::thread::yield_now();
+    }
+    // Not by the node, which cannot read any request now.
+    let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    assert!(matches!(asking.join().unwrap(), Ok(Answer::Counters(_))));
 }

@@ -18,7 +18,7 @@ use super::request::{ActorSpec, Answer, Counters, DeadLetter, Request};
 use super::supervisors::Supervisor;
 use super::timers::{Timer, Timers};
 use super::zygote::Zygote;
-use crate::core::SupervisorEnd;
+use crate::core::{Event, SupervisorEnd};
 use crate::exit::ExitReport;
 use crate::id::{Participant, ProcessId};
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, Next, ReplyAddress};
@@ -49,6 +49,9 @@ pub(super) struct Node {
     pub(super) actors: BTreeMap<u16, Actor>,
     pub(super) supervisors: BTreeMap<u64, Supervisor>,
     pub(super) supervisors_made: u64,
+    /// What supervisors have not been told yet.
+    pub(super) events: VecDeque<(u64, Event)>,
+    pub(super) is_carrying_out: bool,
     pub(super) supervisors_ended: VecDeque<(u64, SupervisorEnd)>,
     /// Plain processes that have ended and may be asked for.
     pub(super) exited: VecDeque<(ProcessId, ExitReport, Option<Vec<u8>>)>,
@@ -119,6 +122,8 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         actors: BTreeMap::new(),
         supervisors: BTreeMap::new(),
         supervisors_made: 0,
+        events: VecDeque::new(),
+        is_carrying_out: false,
         supervisors_ended: VecDeque::new(),
         exited: VecDeque::new(),
         dead_letters: VecDeque::new(),
@@ -274,12 +279,17 @@ impl Node {
 
     /// Answers whoever asked, if he waits at all. A late answer is dropped.
     pub(super) fn answer(&self, reply: Option<ReplyAddress>, answer: &Answer) {
-        let Some(address) = reply else { return };
+        let _ = self.deliver(reply, answer);
+    }
+
+    /// [`Node::answer`], and whether anybody waited for it.
+    pub(super) fn deliver(&self, reply: Option<ReplyAddress>, answer: &Answer) -> bool {
+        let Some(address) = reply else { return false };
         let mut bytes = Vec::new();
         match wire::encode_into(&mut bytes, answer) {
             Ok(()) => reply::answer(address, ReplyKind::Value, &bytes),
             Err(error) => reply::answer(address, ReplyKind::Failed, error.to_string().as_bytes()),
-        };
+        }
     }
 
     pub(super) fn refuse(&self, reply: Option<ReplyAddress>, why: &str) {

@@ -191,6 +191,13 @@ impl Node {
         }
     }
 
+    /// Nothing is to be started any more.
+    pub(super) fn drop_orders(&mut self) {
+        let unguarded = std::mem::take(&mut self.zygote.unguarded);
+        self.zygote.queued.extend(unguarded);
+        self.fail_queued("the node is ending");
+    }
+
     fn fail_queued(&mut self, why: &str) {
         for participant in std::mem::take(&mut self.zygote.queued) {
             self.zygote.attempts.remove(&participant);
@@ -208,7 +215,9 @@ impl Node {
             Some(Announcement::Listening(name)) => match zygote.connect(&name) {
                 Ok(line) => {
                     let State::Unnamed(zygote) = std::mem::take(&mut self.zygote.state) else { return };
-                    let UnnamedZygote { started, directory, .. } = zygote;
+                    let UnnamedZygote { started, directory, announcement } = zygote;
+                    // A copy in a forked process would keep it readable.
+                    let _ = epoll::remove(self.epoll.as_fd(), announcement.as_fd());
                     self.zygote.state = State::Connected { pidfd: started.pidfd, line, directory: Some(directory) };
                     self.on_zygote_answers();
                 }
@@ -236,7 +245,11 @@ impl Node {
                     self.zygote.attempts.remove(&participant);
                     match outcome.result {
                         Ok(pid) => self.adopt(participant, pid, None),
-                        Err(why) => self.never_was(participant, why),
+                        // The kernel may refuse this way of making a process and not the other.
+                        Err(why) => {
+                            tracing::warn!(target: "actor_core", why, "the zygote cannot make a process; it is executed");
+                            self.execute(participant);
+                        }
                     }
                 }
                 // Its death will be seen as well, and tells what has become of the orders.
@@ -285,9 +298,15 @@ impl Node {
         }
         // What it said before it died counts.
         self.on_zygote_answers();
+        if let Some(pidfd) = self.zygote.pidfd() {
+            let _ = epoll::remove(self.epoll.as_fd(), pidfd.as_fd());
+        }
         let directory = match std::mem::take(&mut self.zygote.state) {
             State::None => None,
-            State::Unnamed(zygote) => Some(zygote.directory),
+            State::Unnamed(zygote) => {
+                let _ = epoll::remove(self.epoll.as_fd(), zygote.announcement.as_fd());
+                Some(zygote.directory)
+            }
             State::Connected { directory, .. } => directory,
         };
         if let Some(directory) = directory {
@@ -298,6 +317,10 @@ impl Node {
         let orphaned: Vec<Participant> = std::mem::take(&mut self.zygote.ordered).into_values().collect();
         for participant in orphaned {
             match self.pid_in_record(participant) {
+                0 if self.ending.is_some() => {
+                    self.zygote.attempts.remove(&participant);
+                    self.never_was(participant, "the node is ending".to_owned());
+                }
                 0 if self.zygote.attempts.get(&participant).is_some_and(|attempts| *attempts < ATTEMPTS_MAX) => {
                     self.zygote.queued.push_front(participant);
                 }
@@ -312,7 +335,11 @@ impl Node {
             }
         }
         if self.zygote.is_broken() {
-            self.fail_queued("the zygote does not start; processes are executed from now on");
+            tracing::warn!(target: "actor_core", "the zygote does not start; processes are executed for now");
+            for participant in std::mem::take(&mut self.zygote.queued) {
+                self.zygote.attempts.remove(&participant);
+                self.zygote.unguarded.push(participant);
+            }
         }
         // Without a guard as well.
         self.execute_waiting();
