@@ -22,6 +22,7 @@ use crate::id::{ActorId, Participant, ProcessId, WindowId};
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::reply;
 use crate::shm::roster::Stage;
+use crate::shm::slots::Recovered;
 use crate::shm::window::{Kind, Window};
 use crate::shm::{blob, slots, spin, table};
 use crate::sys::pidfd::{self, End, Status};
@@ -146,6 +147,7 @@ impl Node {
     /// is settled later, with its report.
     pub(super) fn recover_traces(&mut self, dead: Participant) {
         let record = self.segment.record(dead);
+        let (mut found, mut extents) = (Recovered::default(), 0);
         spin::recover(self.segment, dead);
         if let Some(index) = record.building() {
             table::recover_building(self.segment, index, dead);
@@ -158,13 +160,13 @@ impl Node {
             };
             match table::kind(&window) {
                 Some(Kind::Queue) => {
-                    window.recover_held(dead);
-                    window.recover_extents(dead);
+                    found += window.recover_held(dead);
+                    extents += window.recover_extents(dead);
                     window.wake_everybody();
                 }
                 Some(Kind::Mailbox) => {
-                    slots::recover_writing(&window, dead);
-                    window.recover_extents(dead);
+                    found += slots::recover_writing(&window, dead);
+                    extents += window.recover_extents(dead);
                     window.wake_everybody();
                 }
                 Some(Kind::Replies) => reply::recover(&window, dead),
@@ -182,6 +184,17 @@ impl Node {
         // Requests of others may wait behind the one that the dead was writing, or its own may be
         // complete and not rung for: this thread sleeps on no word that the repair has changed.
         let _ = eventfd::ring(self.bell.as_fd());
+        self.count_traces(found, extents);
+    }
+
+    /// Each death counts once: for the first thing in the order of this list that was found.
+    fn count_traces(&mut self, found: Recovered, extents: u32) {
+        match (found.writing, found.claimed, extents) {
+            (1.., ..) => self.counters.died_writing += 1,
+            (_, 1.., _) => self.counters.died_claimed += 1,
+            (.., 1..) => self.counters.died_between += 1,
+            _ => {}
+        }
     }
 
     /// A window that a dead process was attached to may be nobody's now.

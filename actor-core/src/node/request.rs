@@ -183,4 +183,10 @@ pub struct Counters {
     pub dead_letters_dropped: u64,
     /// Times the zygote was started.
     pub zygotes: u64,
+    /// Deaths with a slot of a queue or mailbox half written.
+    pub died_writing: u64,
+    /// Other deaths with a message of a queue or mailbox in hand.
+    pub died_claimed: u64,
+    /// Other deaths with room for a large message that was not yet, or no longer, part of one.
+    pub died_between: u64,
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::layout::SlotHead;
 use super::payload::Meta;
 use super::post::Wake;
-use super::slots::{self, Claim, Position, Refused, Settled, SlotWord, State};
+use super::slots::{self, Claim, Position, Recovered, Refused, Settled, SlotWord, State};
 use super::window::Window;
 use super::words::{Mapped, Memory};
 use crate::id::Participant;
@@ -245,8 +245,8 @@ impl Window {
     }
 
     /// Repairs slots and hands after the proven death of `dead`. What it held is returned.
-    pub(crate) fn recover_held(&self, dead: Participant) {
-        slots::recover(self, dead, |claim| {
+    pub(crate) fn recover_held(&self, dead: Participant) -> Recovered {
+        let mut recovered = slots::recover(self, dead, |claim| {
             let was_moved = self.hands().any(|index| {
                 let seen = SlotWord(self.hand(index).word.load(Acquire));
                 seen.state() == State::Claimed
@@ -260,9 +260,13 @@ impl Window {
             let seen = SlotWord(word.load(Acquire));
             let then = match seen.state() {
                 State::Writing if seen.participant() == dead => {
+                    recovered.writing += 1;
                     SlotWord::new(State::Free, Participant::NOBODY, 0, seen.lap() + 1)
                 }
-                State::Claimed if seen.participant() == dead => seen.returned(true),
+                State::Claimed if seen.participant() == dead => {
+                    recovered.claimed += 1;
+                    seen.returned(true)
+                }
                 _ => continue,
             };
             word.store(then.0, Release);
@@ -270,5 +274,6 @@ impl Window {
                 slots::note_return(self);
             }
         }
+        recovered
     }
 }

@@ -167,12 +167,13 @@ impl Window {
         self.extent_room().notify_each();
     }
 
-    /// Frees the extents of a dead participant that no slot or hand refers to.
-    pub(crate) fn recover_extents(&self, dead: Participant) {
-        for number in 0..self.layout.extents() {
-            extent::recover(self.extent_word(number), dead, || self.refers(number));
-        }
+    /// Frees the extents of a dead participant that no slot or hand refers to, and says how many
+    /// those were: it died before its message had them, or after.
+    pub(crate) fn recover_extents(&self, dead: Participant) -> u32 {
+        let recover = |number: &u32| extent::recover(self.extent_word(*number), dead, || self.refers(*number));
+        let freed = (0..self.layout.extents()).filter(recover).count();
         self.extent_room().notify_all();
+        freed as u32
     }
 
     /// Whether a message, under way or claimed ones included, has this extent.

@@ -549,22 +549,39 @@ pub(crate) fn find_claimed<R: Ring>(ring: &R, participant: Participant) -> Optio
     })
 }
 
-/// [`recover`] of what `dead` was writing only; what it has claimed stays claimed.
-pub(crate) fn recover_writing<R: Ring>(ring: &R, dead: Participant) {
+/// [`recover`] of what `dead` was writing only; what it has claimed is counted and stays claimed.
+pub(crate) fn recover_writing<R: Ring>(ring: &R, dead: Participant) -> Recovered {
+    let mut recovered = Recovered::default();
     for index in 0..ring.capacity() {
         let word = ring.word(index);
         let seen = SlotWord(word.load(Acquire));
-        if seen.state() == State::Writing && seen.participant() == dead {
-            let _ = word.compare_exchange(seen.0, SlotWord::free(seen.lap() + 1).0, Release);
+        if seen.participant() != dead {
+            continue;
+        }
+        match seen.state() {
+            State::Writing => {
+                recovered.writing += 1;
+                let _ = word.compare_exchange(seen.0, SlotWord::free(seen.lap() + 1).0, Release);
+            }
+            State::Claimed => recovered.claimed += 1,
+            _ => {}
         }
     }
+    recovered
 }
 
-/// What a recovery found.
+/// What a recovery found of the dead: how many slots in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recovered {
     pub(crate) writing: u32,
     pub(crate) claimed: u32,
+}
+
+impl std::ops::AddAssign for Recovered {
+    fn add_assign(&mut self, other: Recovered) {
+        self.writing += other.writing;
+        self.claimed += other.claimed;
+    }
 }
 
 /// How many messages wait. Exact while nobody moves, however late the hints are; a racing snapshot
