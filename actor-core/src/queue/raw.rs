@@ -71,9 +71,7 @@ impl RawQueue {
         let window = self.window.as_ref().ok_or(PostError::Gone)?;
         window.post([payload, &[]], deadline, wake)?;
         // It was closed for good after this message had been accepted: it goes with the others.
-        if window::has_flags(&window.header().state.flags, flags::CLOSED_NOW) {
-            discard(window);
-        }
+        window.discard_if_closed();
         Ok(())
     }
 
@@ -82,9 +80,7 @@ impl RawQueue {
         let Some(window) = &self.window else { return };
         window.wake_consumer();
         // Without the fence in that call, the looks after each message may have come too early.
-        if window::has_flags(&window.header().state.flags, flags::CLOSED_NOW) {
-            discard(window);
-        }
+        window.discard_if_closed();
     }
 
     /// Takes a message, waiting until `deadline`.
@@ -107,9 +103,7 @@ impl RawQueue {
     pub(super) fn close(&self, discards: bool) {
         let Some(window) = self.window.as_ref().filter(|window| window.is_live()) else { return };
         window::raise_flags(window, flags::CLOSING | if discards { flags::CLOSED_NOW } else { 0 });
-        if discards {
-            discard(window);
-        }
+        window.discard_if_closed();
         window.idle().notify_all();
         // The node frees a closed queue that nobody has a handle on.
         window.segment.ask_attention(self.id.index);
@@ -180,21 +174,6 @@ pub(super) fn wake_producer(window: &Window) {
     Mapped::fence();
     window.room().notify();
     window.notify_if_idle();
-}
-
-/// Takes and drops all messages of a queue that was closed for good, and ends it.
-fn discard(window: &Window) {
-    // Each round takes a message or ends; producers that were under way come here themselves.
-    while !slots::seal(window) {
-        match window.take() {
-            Ok(held) => window.finish(held, Wake::Now),
-            Err(_) => break,
-        }
-    }
-    while let Ok(held) = window.take() {
-        window.finish(held, Wake::Now);
-    }
-    window.idle().notify_all();
 }
 
 impl Clone for RawQueue {

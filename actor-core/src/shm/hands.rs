@@ -21,7 +21,7 @@ use super::layout::SlotHead;
 use super::payload::Meta;
 use super::post::Wake;
 use super::slots::{self, Claim, Position, Recovered, Refused, Settled, SlotWord, State};
-use super::window::Window;
+use super::window::{Window, flags, has_flags};
 use super::words::{Mapped, Memory};
 use crate::id::Participant;
 
@@ -185,6 +185,35 @@ impl Window {
         }
         Mapped::fence();
         self.items().notify();
+        // It was closed for good after this message had been handed out: it goes with the others.
+        self.discard_if_closed();
+    }
+
+    /// Takes and drops all messages of a queue that was closed for good, and ends it.
+    ///
+    /// Called by the one who closes it after he has raised the flag, and by everybody who has made a
+    /// message available, after it was. A full fence lies in between on both sides, so one of them
+    /// sees what the other did, and no message stays for which somebody waits to be done.
+    #[inline]
+    pub(crate) fn discard_if_closed(&self) {
+        if has_flags(&self.header().state.flags, flags::CLOSED_NOW) {
+            self.discard();
+        }
+    }
+
+    #[cold]
+    fn discard(&self) {
+        // Each round takes a message or ends; producers that were under way come here themselves.
+        while !slots::seal(self) {
+            match self.take() {
+                Ok(held) => self.finish(held, Wake::Now),
+                Err(_) => break,
+            }
+        }
+        while let Ok(held) = self.take() {
+            self.finish(held, Wake::Now);
+        }
+        self.idle().notify_all();
     }
 
     /// Moves a message from its slot into a hand, so that the slot is free. If no hand is, or
@@ -244,7 +273,8 @@ impl Window {
         slots::len(self) + self.hands().filter(returned).count() as u64
     }
 
-    /// Repairs slots and hands after the proven death of `dead`. What it held is returned.
+    /// Repairs slots and hands after the proven death of `dead`. What it held is returned, or is gone
+    /// with the queue.
     pub(crate) fn recover_held(&self, dead: Participant) -> Recovered {
         let mut recovered = slots::recover(self, dead, |claim| {
             let was_moved = self.hands().any(|index| {
@@ -274,6 +304,7 @@ impl Window {
                 slots::note_return(self);
             }
         }
+        self.discard_if_closed();
         recovered
     }
 }
