@@ -7,5 +7,6 @@ mod harness;
 mod limits;
 mod macros;
 mod process;
+mod queue;
 mod supervisor;
 mod tidy;

@@ -1,4 +1,8 @@
 //! What the integration tests and their small programs share.
 
+pub mod board;
+pub mod chance;
 pub mod foreign;
+pub mod memory;
+pub mod message;
 pub mod watch;
