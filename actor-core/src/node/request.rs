@@ -173,7 +173,7 @@ pub struct Counters {
     pub failed: u64,
     /// Lives of actors after the first.
     pub restarts: u64,
-    /// Deaths with a message in hand.
+    /// Deaths with a message in hand that was not answered yet.
     pub died_at_work: u64,
     /// Messages handed out again after such a death.
     pub redelivered: u64,

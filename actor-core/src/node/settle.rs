@@ -59,7 +59,6 @@ impl Node {
     }
 
     fn settle_one(&mut self, mailbox: &Mailbox, claim: Claim, report: &ExitReport) -> (Settled, Option<u32>) {
-        self.counters.died_at_work += 1;
         let deliveries = u32::from(claim.count) + 1;
         let mut payload = Vec::new();
         // Takes over the extent, so that it can be freed whoever had it.
@@ -67,7 +66,10 @@ impl Node {
         let Some(envelope) = mailbox.read(claim, &mut payload) else {
             return (Settled::Released, extent);
         };
-        let verdict = judge(&envelope, envelope.reply.is_some_and(reply::is_answered), deliveries);
+        let is_answered = envelope.reply.is_some_and(reply::is_answered);
+        // Between the answer and the acknowledgement the work is done already.
+        self.counters.died_at_work += u64::from(!is_answered);
+        let verdict = judge(&envelope, is_answered, deliveries);
         if verdict.redeliver {
             self.counters.redelivered += 1;
             return (Settled::Returned, None);
