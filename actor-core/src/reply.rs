@@ -189,7 +189,10 @@ impl ReplyBox {
         let shape = Shape { capacity: CALLS_MAX, hands: 0, message_max: REPLY_MAX, bytes: REPLY_BYTES };
         let window = Window::make(segment, Kind::Replies, shape)?;
         for index in 0..CALLS_MAX {
-            window.slot(index).word.store(ReplyWord::new(State::Idle, Participant::NOBODY, 1).0, Release);
+            let word = &window.slot(index).word;
+            // What the slot starts with is past all that was ever here, generations as well as laps.
+            // So an answerer that was stopped for ages finds no call that it expects.
+            word.store(ReplyWord(word.load(Relaxed)).next_idle().0, Release);
         }
         let free = Free { idle: (0..CALLS_MAX as u16).rev().collect(), abandoned: Vec::new(), wakers: Vec::new() };
         Ok(REPLIES.get_or_init(|| ReplyBox { window, free: Mutex::new(free), freed: Condvar::new() }))

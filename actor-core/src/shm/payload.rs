@@ -121,6 +121,15 @@ impl Window {
             }
             let word = |index: u32| self.extent_word(class.first + index);
             let Some((index, is_cold)) = extent::claim(class.count, word, hint.load(Relaxed), me) else { continue };
+            // A window that was taken down and given to another is zero like a new one, so a claim
+            // that began before can succeed there. What is owned keeps its window.
+            if !self.is_live() {
+                match is_cold {
+                    true => extent::free_cold(word(index)),
+                    false => extent::free(word(index)),
+                }
+                return Ok(None);
+            }
             hint.store(index + 1, Relaxed);
             if is_cold {
                 let offset = class.offset + u64::from(index) * class.size;

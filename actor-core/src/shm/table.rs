@@ -148,7 +148,8 @@ pub(crate) fn take_down(window: &Window) -> bool {
     if kind(window) != Some(Kind::Blob) && !window.dismantle() {
         return false;
     }
-    let lap = window.lap_end();
+    // A blob has no laps of its own, and those before it still count.
+    let lap = window.lap_end().max(entry.lap_base.load(Relaxed));
     for participant in 1..segment.participants_end() {
         segment.record(Participant(participant)).detach(window.id.index);
     }
@@ -167,6 +168,9 @@ pub(crate) fn recover_building(segment: &'static Segment, index: u16, dead: Part
 }
 
 fn free(segment: &Segment, id: WindowId, entry: &TableEntry, lap: u64) {
+    // Not live before it is zero: whoever was stopped in the middle of a claim, finds what it has
+    // expected in the zeroes and then asks whether the window is still its own, is told so.
+    entry.word.store(TableWord::new(Life::Building, segment.me(), id.generation).0, Release);
     if let Some((_, size)) = segment.window_place(id.index) {
         segment.punch(id.index, 0, size);
     }
@@ -184,5 +188,29 @@ fn lower_hint(segment: &Segment, index: u16) {
             return;
         }
         rest -= count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shm::segment::segment;
+    use crate::shm::slots::{SlotWord, State};
+
+    #[test]
+    fn laps_go_on_behind_a_blob() {
+        let segment = segment().unwrap();
+        let queue = Shape { capacity: 1, hands: 0, message_max: 64, bytes: 0 };
+        let window = Window::make(segment, Kind::Queue, queue).unwrap();
+        window.slot(0).word.store(SlotWord::new(State::Free, Participant::NOBODY, 0, 1000).0, Relaxed);
+        assert!(take_down(&window));
+        let entry = segment.table_entry(window.id.index).unwrap();
+        assert_eq!(entry.lap_base.load(Relaxed), 1001);
+        // Whoever has it now: other tests make windows as well.
+        let blob = Window::make(segment, Kind::Blob, queue).unwrap();
+        let entry = segment.table_entry(blob.id.index).unwrap();
+        let before = entry.lap_base.load(Relaxed);
+        assert!(take_down(&blob));
+        assert!(before <= entry.lap_base.load(Relaxed));
     }
 }
