@@ -139,7 +139,8 @@ impl<A: Actor> ActorRef<A> {
     /// Refuses new messages, lets the actor handle those that are queued, and waits until its
     /// process has ended; kills it after 5 s.
     ///
-    /// A supervised actor is not restarted after this.
+    /// This ends one life: a supervisor starts a permanent child again, with what is queued, and
+    /// others not.
     ///
     /// # Errors
     /// [`StopError::NoProc`] when it has ended before; [`StopError::CallingSelf`] inside the actor
