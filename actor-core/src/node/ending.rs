@@ -81,7 +81,7 @@ impl Node {
         for actor in self.actors.values().filter(|actor| actor.owner == super::actors::Owner::Nobody) {
             actor.mailbox.stop(true);
         }
-        for process in self.processes.values().filter(|process| matches!(process.role, Role::Plain(_))) {
+        for process in self.processes.values().filter(|process| matches!(process.role, Role::Plain { .. })) {
             // One that is still being made gets it when it is there.
             if let Some(pidfd) = &process.pidfd {
                 let _ = pidfd::send_signal(std::os::fd::AsFd::as_fd(pidfd), Signal::TERM);

@@ -49,8 +49,8 @@ pub(super) struct Process {
 
 /// What a process is for.
 pub(super) enum Role {
-    /// A plain process, and whoever waits for its start.
-    Plain(Option<ReplyAddress>),
+    /// A plain process, whoever waits for its start, and who has its handle, if anybody still does.
+    Plain { reply: Option<ReplyAddress>, owner: Option<Participant> },
     /// The actor whose mailbox is the window with this index.
     Actor(u16),
 }
@@ -94,7 +94,7 @@ impl Roster {
 }
 
 impl Node {
-    pub(super) fn spawn_process(&mut self, spec: ProcessSpec, reply: Option<ReplyAddress>) {
+    pub(super) fn spawn_process(&mut self, spec: ProcessSpec, owner: Participant, reply: Option<ReplyAddress>) {
         let plan = Plan {
             name: spec.name,
             entry: spec.entry,
@@ -102,7 +102,7 @@ impl Node {
             mailbox: None,
             stderr: spec.stderr,
             start_timeout: spec.start_timeout,
-            role: Role::Plain(reply),
+            role: Role::Plain { reply, owner: Some(owner) },
         };
         if let Err(failure) = self.launch(plan) {
             self.answer(reply, &Answer::NotSpawned(failure));
@@ -244,7 +244,7 @@ impl Node {
             Ok(pidfd) => {
                 if process.killed_by.is_some() {
                     let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
-                } else if self.ending.is_some() && matches!(process.role, Role::Plain(_)) {
+                } else if self.ending.is_some() && matches!(process.role, Role::Plain { .. }) {
                     let _ = pidfd::send_signal(pidfd.as_fd(), Signal::TERM);
                 }
                 process.pidfd = Some(pidfd);
@@ -274,7 +274,7 @@ impl Node {
         self.roster.give_back(participant);
         let failure = SpawnFailure::System(why);
         match process.role {
-            Role::Plain(reply) => self.answer(reply, &Answer::NotSpawned(failure)),
+            Role::Plain { reply, .. } => self.answer(reply, &Answer::NotSpawned(failure)),
             Role::Actor(index) => self.on_actor_not_started(index, failure),
         }
         self.look_at_ending();
@@ -309,7 +309,7 @@ impl Node {
         let (id, args) = (process.id, process.args.take());
         let answer = Answer::ProcessSpawned { process: id, pid: process.pid.unwrap_or(0) };
         let ready = match &mut process.role {
-            Role::Plain(reply) => Err(reply.take()),
+            Role::Plain { reply, .. } => Err(reply.take()),
             Role::Actor(index) => Ok(*index),
         };
         match ready {

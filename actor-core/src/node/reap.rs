@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::Release;
 use super::housekeeping::TRIM_AFTER;
 use super::launch::{Process, Role};
 use super::request::{Answer, SpawnFailure};
-use super::thread::Node;
+use super::thread::{Exited, Node};
 use super::timers::Timer;
 use crate::exit::{EndRecord, Evidence, ExitReason, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, classify};
 use crate::id::{ActorId, Participant, ProcessId, WindowId};
@@ -85,7 +85,7 @@ impl Node {
         let record = self.segment.record(participant);
         let mailbox = match process.role {
             Role::Actor(index) => self.actors.get(&index).map(|actor| actor.mailbox),
-            Role::Plain(_) => None,
+            Role::Plain { .. } => None,
         };
         let in_hand = mailbox.and_then(|mailbox| self.in_hand(&mailbox, participant, process));
         self.recover_traces(participant);
@@ -121,7 +121,7 @@ impl Node {
             pid: process.pid.unwrap_or(0),
             actor: match process.role {
                 Role::Actor(index) => self.actors.get(&index).map(|actor| actor.mailbox.id()),
-                Role::Plain(_) => None,
+                Role::Plain { .. } => None,
             },
             reason,
             via: None,
@@ -221,10 +221,15 @@ impl Node {
         process.stderr = None;
         self.drop_args(process.args.take());
         self.segment.record(participant).set_stage(Stage::Free);
+        self.forget_processes_of(participant);
         self.roster.give_back(participant);
         match process.role {
-            Role::Plain(reply) => {
-                self.on_plain_end(process.id, process.is_ready, reply, process.joiners, report, result)
+            Role::Plain { reply, owner } => {
+                if process.is_ready {
+                    self.on_plain_end(process.id, owner, process.joiners, report, result);
+                } else {
+                    self.on_plain_not_started(reply, report);
+                }
             }
             Role::Actor(index) => self.on_actor_end(index, process.is_ready, report),
         }
@@ -237,29 +242,50 @@ impl Node {
         bytes
     }
 
+    fn on_plain_not_started(&mut self, spawner: Option<ReplyAddress>, report: ExitReport) {
+        let failure = match report.reason {
+            ExitReason::Killed { by: KilledBy::StartTimeout } => SpawnFailure::TimedOut,
+            _ => SpawnFailure::Died(Box::new(report)),
+        };
+        self.answer(spawner, &Answer::NotSpawned(failure));
+    }
+
     fn on_plain_end(
         &mut self,
         id: ProcessId,
-        was_ready: bool,
-        spawner: Option<ReplyAddress>,
+        owner: Option<Participant>,
         joiners: Vec<ReplyAddress>,
         report: ExitReport,
         result: Option<Vec<u8>>,
     ) {
-        if !was_ready {
-            let failure = match report.reason {
-                ExitReason::Killed { by: KilledBy::StartTimeout } => SpawnFailure::TimedOut,
-                _ => SpawnFailure::Died(Box::new(report)),
-            };
-            self.answer(spawner, &Answer::NotSpawned(failure));
-            return;
-        }
         let answer = Answer::Exited { report: Box::new(report), result };
         for joiner in joiners {
             self.answer(Some(joiner), &answer);
         }
-        if let Answer::Exited { report, result } = answer {
-            self.remember_exit(id, *report, result);
+        if let (Answer::Exited { report, result }, Some(owner)) = (answer, owner) {
+            self.remember_exit(Exited { id, report: *report, result, owner });
+        }
+    }
+
+    /// Nobody has the handle of this process any more.
+    pub(super) fn forget_process(&mut self, id: ProcessId) {
+        self.exited.retain(|exited| exited.id != id);
+        if let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id)
+            && let Role::Plain { owner, .. } = &mut process.role
+        {
+            *owner = None;
+        }
+    }
+
+    /// The handles that a dead process had are gone with it.
+    fn forget_processes_of(&mut self, dead: Participant) {
+        self.exited.retain(|exited| exited.owner != dead);
+        for process in self.processes.values_mut() {
+            if let Role::Plain { owner, .. } = &mut process.role
+                && *owner == Some(dead)
+            {
+                *owner = None;
+            }
         }
     }
 
@@ -268,8 +294,10 @@ impl Node {
             process.joiners.extend(reply);
             return;
         }
-        let answer = match self.exited.iter().find(|(exited, ..)| *exited == id) {
-            Some((_, report, result)) => Answer::Exited { report: Box::new(report.clone()), result: result.clone() },
+        let answer = match self.exited.iter().find(|exited| exited.id == id) {
+            Some(Exited { report, result, .. }) => {
+                Answer::Exited { report: Box::new(report.clone()), result: result.clone() }
+            }
             None => Answer::NoProc,
         };
         self.answer(reply, &answer);

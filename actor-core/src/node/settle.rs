@@ -12,7 +12,7 @@ use crate::exit::ExitReport;
 use crate::id::{ActorId, Participant};
 use crate::mailbox::{Envelope, Mailbox, Policy, ReplyAddress};
 use crate::reply::{self, ReplyKind};
-use crate::shm::slots::{self, Claim, Settled};
+use crate::shm::slots::{self, Claim, Settled, SlotWord};
 use crate::wire;
 
 /// Dead letters that are kept, and their bytes; the oldest are dropped first.
@@ -34,7 +34,9 @@ fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
     if is_call && is_answered {
         return Verdict { redeliver: false, report: false, dead_letter: false };
     }
-    let redeliver = envelope.policy == Policy::Redeliver && deliveries < u32::from(envelope.deliveries_max);
+    // Deliveries are counted so far and no further.
+    let deliveries_max = u32::from(envelope.deliveries_max.min(SlotWord::COUNT_MAX));
+    let redeliver = envelope.policy == Policy::Redeliver && deliveries < deliveries_max;
     Verdict {
         redeliver,
         report: is_call && !redeliver,
@@ -120,6 +122,11 @@ impl Node {
             reason,
         };
         self.counters.dead_letters += 1;
+        if LETTER_BYTES_MAX < letter.payload.len() {
+            // It would push out all others and then itself.
+            self.counters.dead_letters_dropped += 1;
+            return;
+        }
         self.dead_letters.push_back(letter);
         let mut bytes: usize = self.dead_letters.iter().map(|letter| letter.payload.len()).sum();
         while self.dead_letters.len() > LETTERS_MAX || bytes > LETTER_BYTES_MAX {
@@ -155,8 +162,13 @@ impl Node {
             bytes <= ANSWER_BYTES_MAX
         });
         let count = fitting.count().max(self.dead_letters.len().min(max).min(1));
-        let letters = self.dead_letters.drain(..count).collect();
-        self.answer(reply, &Answer::DeadLetters(letters));
+        let answer = Answer::DeadLetters(self.dead_letters.drain(..count).collect());
+        // Whoever does not wait any more has not taken them.
+        if !self.deliver(reply, &answer)
+            && let Answer::DeadLetters(letters) = answer
+        {
+            letters.into_iter().rev().for_each(|letter| self.dead_letters.push_front(letter));
+        }
     }
 }
 
@@ -180,6 +192,14 @@ mod tests {
     }
 
     /// The table of the header, row by row.
+    #[test]
+    fn the_largest_number_of_deliveries_is_reached() {
+        let envelope = Envelope { deliveries_max: u8::MAX, ..envelope(Policy::Redeliver, false) };
+        let most = u32::from(SlotWord::COUNT_MAX);
+        assert!(judge(&envelope, false, most - 1).redeliver);
+        assert!(!judge(&envelope, false, most).redeliver, "a count that stays would redeliver for ever");
+    }
+
     #[test]
     fn smoke() {
         let verdict = |redeliver, report, dead_letter| Verdict { redeliver, report, dead_letter };

@@ -31,8 +31,9 @@ use crate::wire;
 const MAILBOX: MailboxSize = MailboxSize { capacity: 1024, message_max: 64 << 20, bytes: 64 << 20 };
 /// Requests that are served before descriptors and timers get their turn again.
 const REQUESTS_PER_TURN: usize = 256;
-/// Ends of plain processes that are kept for those who may still ask.
-const EXITED_MAX: usize = 1024;
+/// Ends of plain processes that are kept at most. They are kept for those who have the handles, and
+/// nobody is expected to have so many.
+const EXITED_MAX: usize = 1 << 16;
 const SUPERVISORS_ENDED_MAX: usize = 256;
 
 /// All that the node knows.
@@ -54,13 +55,22 @@ pub(super) struct Node {
     pub(super) is_carrying_out: bool,
     pub(super) supervisors_ended: VecDeque<(u64, SupervisorEnd)>,
     /// Plain processes that have ended and may be asked for.
-    pub(super) exited: VecDeque<(ProcessId, ExitReport, Option<Vec<u8>>)>,
+    pub(super) exited: VecDeque<Exited>,
     pub(super) dead_letters: VecDeque<DeadLetter>,
     pub(super) doomed: Doomed,
     pub(super) timers: Timers,
     pub(super) counters: Counters,
     pub(super) ending: Option<Ending>,
     pub(super) buffer: Vec<u8>,
+}
+
+/// A plain process that has ended.
+pub(super) struct Exited {
+    pub(super) id: ProcessId,
+    pub(super) report: ExitReport,
+    pub(super) result: Option<Vec<u8>>,
+    /// Who may still ask.
+    pub(super) owner: Participant,
 }
 
 /// What a descriptor in the interest list stands for: `kind:32 | participant or zygote:32`.
@@ -246,10 +256,10 @@ impl Node {
     fn handle(&mut self, request: Request, envelope: &Envelope) {
         let reply = envelope.reply;
         match request {
-            Request::SpawnProcess(spec) => self.spawn_process(spec, reply),
+            Request::SpawnProcess(spec) => self.spawn_process(spec, envelope.sender, reply),
             Request::SpawnActor(spec) => self.spawn_actor(spec, reply),
             Request::Join { process } => self.join_process(process, reply),
-            Request::Forget { process } => self.exited.retain(|(id, ..)| *id != process),
+            Request::Forget { process } => self.forget_process(process),
             Request::Signal { process, signal } => self.signal(process, signal, reply),
             Request::KillProcess { process, by } => self.kill_process(process, by, reply),
             Request::StopActor { actor, after_all, timeout } => self.stop_actor(actor, after_all, timeout, reply),
@@ -298,11 +308,11 @@ impl Node {
         }
     }
 
-    pub(super) fn remember_exit(&mut self, id: ProcessId, report: ExitReport, result: Option<Vec<u8>>) {
+    pub(super) fn remember_exit(&mut self, exited: Exited) {
         if self.exited.len() == EXITED_MAX {
             self.exited.pop_front();
         }
-        self.exited.push_back((id, report, result));
+        self.exited.push_back(exited);
     }
 
     pub(super) fn remember_supervisor_end(&mut self, id: u64, end: SupervisorEnd) {
