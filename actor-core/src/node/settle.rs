@@ -40,7 +40,7 @@ fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
     Verdict {
         redeliver,
         report: is_call && !redeliver,
-        dead_letter: !redeliver && !(is_call && envelope.policy == Policy::Fail),
+        dead_letter: !(redeliver || is_call && envelope.policy == Policy::Fail),
     }
 }
 

@@ -291,9 +291,9 @@ impl Node {
             return;
         }
         if let Some(pidfd) = self.zygote.pidfd() {
-            match pidfd::reap(pidfd.as_fd()) {
-                Ok(None) => return,
-                Ok(Some(_)) | Err(_) => {}
+            // An error means that somebody else has reaped it.
+            if let Ok(None) = pidfd::reap(pidfd.as_fd()) {
+                return;
             }
         }
         // What it said before it died counts.

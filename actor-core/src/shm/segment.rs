@@ -161,7 +161,8 @@ impl Segment {
     /// [`enter`]: Segment::enter
     pub(crate) fn keep_on_fork(&self) -> io::Result<()> {
         // SAFETY: `base` is the start of a mapping of this size, made by `map`.
-        Ok(unsafe { map::keep_on_fork(self.start(), SEGMENT_BYTES as usize)? })
+        unsafe { map::keep_on_fork(self.start(), SEGMENT_BYTES as usize)? };
+        Ok(())
     }
 
     /// Makes this the segment of the process, which is `me`.

@@ -56,7 +56,7 @@ pub(crate) fn spin<T>(segment: &Segment, deadline: Deadline, mut test: impl FnMu
 
 fn worth_it() -> bool {
     let vain = VAIN.get();
-    if vain >= VAIN_MAX && vain % RARELY != 0 {
+    if vain >= VAIN_MAX && !vain.is_multiple_of(RARELY) {
         VAIN.set(vain + 1);
         return false;
     }
