@@ -1,6 +1,6 @@
 //! The node: the root process's thread that makes, watches, reaps and restarts all others.
 //!
-//! Whoever wants something of it sends a [`Request`] with [`ask`]; what it may be asked stands in
+//! Whoever wants something of it sends a `Request` with `ask`; what it may be asked stands in
 //! `request.rs`. Read `thread.rs` for the loop, `launch.rs` and `zygote.rs` for how a process
 //! begins, `reap.rs` for how it ends and `settle.rs` for what becomes of the message in its hand.
 //! `life.rs` is the other side: what surrounds the user's function in its process.
