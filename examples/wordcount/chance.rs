@@ -2,6 +2,8 @@
 //!
 //! SplitMix64, eight lines, of which nothing more is asked than to hit every worker.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 pub(crate) struct Chance {
     state: u64,
 }
@@ -27,6 +29,11 @@ impl Chance {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+}
+
+/// A seed that differs from run to run; the standard library has one for its hash tables.
+pub(crate) fn any_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

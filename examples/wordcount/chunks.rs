@@ -14,6 +14,9 @@ use crate::tally::is_letter;
 
 /// The size of a piece: large enough that its counts are few beside its words.
 pub(crate) const CHUNK_BYTES: usize = 512 << 10;
+pub(crate) fn cb() -> usize {
+    std::env::var("CB").map_or(CHUNK_BYTES, |s| s.parse::<usize>().unwrap() << 10)
+}
 
 /// A word longer than this may be cut in two where a piece ends: no text has such words, and a file
 /// without any space must not be held in memory.
@@ -51,7 +54,7 @@ enum Pending<'a> {
 
 impl<'a> Chunks<'a> {
     pub(crate) fn new(files: &'a [PathBuf]) -> Chunks<'a> {
-        Chunks::of_size(files, CHUNK_BYTES)
+        Chunks::of_size(files, cb())
     }
 
     fn of_size(files: &'a [PathBuf], chunk_bytes: usize) -> Chunks<'a> {
@@ -112,7 +115,16 @@ impl Iterator for Chunks<'_> {
     type Item = Chunk;
 
     fn next(&mut self) -> Option<Chunk> {
-        let mut chunk = Chunk { text: String::with_capacity(self.chunk_bytes), ..Chunk::default() };
+        self.next_in(String::new())
+    }
+}
+
+impl<'a> Chunks<'a> {
+    /// The next piece, in the memory of a text that is not needed any more.
+    pub(crate) fn next_in(&mut self, mut room: String) -> Option<Chunk> {
+        room.clear();
+        room.reserve(self.chunk_bytes);
+        let mut chunk = Chunk { text: room, ..Chunk::default() };
         loop {
             match std::mem::replace(&mut self.pending, Pending::Nothing) {
                 Pending::Small => {

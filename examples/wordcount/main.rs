@@ -4,14 +4,16 @@
 //!
 //! The main process reads the files below DIR and hands out pieces of text, each worker counts one
 //! piece after the other, and the main process adds up. Start reading in `workers`; the other files
-//! are what any program of this kind has. Exit codes: 0, 1 if `--verify` finds a difference, 2 if
-//! what was asked for makes no sense.
+//! are what any program of this kind has. Exit codes: 0, 1 if `--verify` finds a difference or the
+//! workers cannot work, 2 if what was asked for makes no sense.
 
 mod args;
 mod built_from;
 mod chance;
 mod chunks;
+mod counter;
 mod input;
+mod killer;
 mod progress;
 mod report;
 mod tally;
@@ -29,7 +31,7 @@ use input::Input;
 use progress::{Position, Progress};
 use report::Report;
 use tally::Totals;
-use workers::Crew;
+use workers::{Crew, CrewError};
 
 fn main() -> ExitCode {
     let code = run(std::env::args_os().skip(1), &mut io::stdout(), &mut io::stderr());
@@ -46,10 +48,6 @@ fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut 
             return 2;
         }
     };
-    if options.kill_every.is_some() || options.seed.is_some() {
-        print(err, "wordcount: the workers are threads so far, which nobody can kill\n");
-        return 2;
-    }
     let roots = options.dir.clone().map_or_else(built_from::directories, |dir| vec![dir]);
     if roots.is_empty() {
         print(err, "wordcount: the sources of the crates are not where cargo puts them; give DIR\n");
@@ -62,23 +60,34 @@ fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut 
             return 2;
         }
     };
-    let (report, alone) = count(&input, &options, err);
+    let (report, alone) = match count(&input, &options, err) {
+        Ok(counted) => counted,
+        Err(error) => {
+            print(err, &format!("wordcount: {error}\n"));
+            return 1;
+        }
+    };
     print(out, &report::text(&report, options.top));
     if options.verify { verify(&report.totals, &alone, out, err) } else { 0 }
 }
 
 /// Counts twice: with workers, which gives the result, and alone, for the comparison.
-fn count(input: &Input, options: &Options, err: &mut (dyn Write + Send)) -> (Report, Totals) {
+fn count(input: &Input, options: &Options, err: &mut (dyn Write + Send)) -> Result<(Report, Totals), CrewError> {
     let cpus = || thread::available_parallelism().map_or(1, usize::from);
-    let crew = Crew { workers: options.workers.unwrap_or_else(cpus) };
+    let crew = Crew {
+        workers: options.workers.unwrap_or_else(cpus),
+        kill_every: options.kill_every,
+        seed: options.seed.unwrap_or_else(chance::any_seed),
+    };
     let mut report = Report { workers: crew.workers, ..Report::default() };
+    report.seed = crew.kill_every.map(|_| crew.seed);
     for skip in &input.skipped {
         report.skipped.add(skip);
         print(err, &format!("skipped {skip}\n"));
     }
 
     let progress = Progress::new("counting", input.files.len());
-    let (totals, losses) = workers::count_with_workers(Chunks::new(&input.files), crew, &mut |chunk, losses| {
+    let counted = workers::count_with_workers(Chunks::new(&input.files), crew, &mut |chunk, losses| {
         report.files += chunk.files;
         report.bytes += chunk.bytes;
         for skip in &chunk.skipped {
@@ -93,7 +102,7 @@ fn count(input: &Input, options: &Options, err: &mut (dyn Write + Send)) -> (Rep
         });
     });
     report.time = progress.finish();
-    (report.totals, report.losses) = (totals, losses);
+    (report.totals, report.losses) = counted?;
 
     let progress = Progress::new("comparing", input.files.len());
     let mut at = Position::default();
@@ -103,7 +112,7 @@ fn count(input: &Input, options: &Options, err: &mut (dyn Write + Send)) -> (Rep
         progress.show(at);
     });
     report.time_alone = progress.finish();
-    (report, alone)
+    Ok((report, alone))
 }
 
 /// Says whether both counts agree, and where they do not.

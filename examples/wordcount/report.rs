@@ -15,6 +15,8 @@ pub(crate) struct Report {
     pub(crate) skipped: Skipped,
     pub(crate) workers: usize,
     pub(crate) losses: Losses,
+    /// What the choice of whom to kill began with, if anybody was to be killed.
+    pub(crate) seed: Option<u64>,
     pub(crate) time: Duration,
     /// How long one thread of one process took for the same.
     pub(crate) time_alone: Duration,
@@ -90,12 +92,13 @@ fn table(report: &Report) -> Vec<(&'static str, String)> {
         (skipped.not_files, "not files"),
     ];
     let skips = skips.map(|(count, reason)| format!("{} {reason}", grouped(count))).join(", ");
+    let seed = report.seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
     vec![
         ("files", grouped(report.files)),
         ("bytes", grouped(report.bytes)),
         ("words", format!("{}, {different} different", grouped(totals.words()))),
         ("skipped", format!("{} ({skips})", grouped(skipped.sum()))),
-        ("kills", format!("{}, {} at work", grouped(losses.kills), grouped(losses.kills_at_work))),
+        ("kills", format!("{}, {} at work{seed}", grouped(losses.kills), grouped(losses.kills_at_work))),
         ("restarts", grouped(losses.restarts)),
         ("redelivered", grouped(losses.redelivered)),
         ("dead letters", grouped(losses.dead_letters)),

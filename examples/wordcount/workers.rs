@@ -1,20 +1,56 @@
 //! The counting itself: by workers, and for comparison by one thread of this process.
+//!
+//! This process reads and adds up, each of its threads with one piece of text at a time: it takes
+//! the next piece, calls a worker with it and adds the result to the totals. That a worker is
+//! killed over the piece does not show here, since its successor answers the call. So a piece is
+//! added up exactly once, by whoever waited for it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use actor_core::node::{self, Counters};
+use actor_core::prelude::*;
+use actor_core::{Backoff, ExitReport};
+
+use crate::chance::Chance;
 use crate::chunks::{Chunk, Chunks};
+use crate::counter::{Counter, Text};
+use crate::killer::Killer;
 use crate::report::Losses;
-use crate::tally::{Counts, Totals, for_each_word};
+use crate::tally::{Counts, Malformed, Totals, for_each_word, is_letter};
 
 /// How many pieces are under way per worker: one in hand and one that waits, so that no worker
 /// waits for the main process.
 const IN_FLIGHT: usize = 2;
 
+/// A worker that does not live long enough for so little will never get anything done.
+const PART_BYTES_MIN: usize = 1 << 10;
+
+/// How often restarts are looked up for the progress bar.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// Who counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crew {
     pub(crate) workers: usize,
+    pub(crate) kill_every: Option<Duration>,
+    /// Decides who is killed.
+    pub(crate) seed: u64,
+}
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CrewError {
+    #[error("the workers cannot be started: {0}")]
+    Start(actor_core::Error),
+    #[error("no worker lives long enough to count {bytes} bytes of text; the last one: {end}")]
+    NoLife { bytes: usize, end: Box<ExitReport> },
+    #[error("a piece of text was not counted: {0}")]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Counts(#[from] Malformed),
 }
 
 /// Counts all pieces with `crew`; `seen` is told of each piece when it has been counted.
@@ -22,28 +58,185 @@ pub(crate) fn count_with_workers(
     chunks: Chunks<'_>,
     crew: Crew,
     seen: &mut (dyn FnMut(&Chunk, Losses) + Send),
-) -> (Totals, Losses) {
-    let chunks = Mutex::new(chunks);
-    let merged = Mutex::new((Totals::default(), seen));
+) -> Result<(Totals, Losses), CrewError> {
+    let before = counters().map_err(CrewError::Start)?;
+    let (supervisor, workers) = crew.start().map_err(CrewError::Start)?;
+    let job = Job {
+        source: Mutex::new(Ok(chunks)),
+        part_bytes: AtomicUsize::new(usize::MAX),
+        sink: Mutex::new(Sink { totals: Totals::default(), losses: Losses::default(), looked: Instant::now(), seen }),
+        killer: Killer::default(),
+        before,
+    };
     thread::scope(|scope| {
-        for _ in 0..crew.workers * IN_FLIGHT {
-            scope.spawn(|| {
-                while let Some(mut chunk) = next(&chunks) {
-                    let counts = Counts::of(std::mem::take(&mut chunk.text));
-                    let mut merged = merged.lock().unwrap_or_else(PoisonError::into_inner);
-                    let (totals, seen) = &mut *merged;
-                    totals.merge(&counts).expect("these counts are our own");
-                    seen(&chunk, Losses::default());
-                }
-            });
+        let (job, workers) = (&job, &workers);
+        if let Some(every) = crew.kill_every {
+            let kill = |worker: &ActorRef<Counter>| worker.kill().is_ok();
+            scope.spawn(move || job.killer.work(workers, every, Chance::new(crew.seed), kill));
         }
+        let _until = job.killer.until_dropped();
+        thread::scope(|scope| {
+            for worker in workers.iter().flat_map(|worker| [worker; IN_FLIGHT]) {
+                scope.spawn(|| job.work_with(worker));
+            }
+        });
     });
-    let (totals, _) = merged.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (totals, Losses::default())
+    // It may have given up, and then it is gone.
+    let _ = supervisor.stop();
+    job.finish()
 }
 
-fn next(chunks: &Mutex<Chunks<'_>>) -> Option<Chunk> {
-    chunks.lock().unwrap_or_else(PoisonError::into_inner).next()
+impl Crew {
+    /// Starts a supervisor with the workers as its children, which it starts again for ever.
+    fn start(self) -> actor_core::Result<(Supervisor, Vec<ActorRef<Counter>>)> {
+        let mut supervisor = Supervisor::builder().intensity(self.intensity());
+        // Who is killed while it starts has not come up; it is tried again at once all the same.
+        let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
+        let child = |number| ChildSpec { id: format!("counter {number}"), backoff, ..ChildSpec::new(Counter) };
+        let workers = (1..=self.workers).map(|number| supervisor.child(child(number)));
+        let workers = workers.collect::<Result<_, _>>()?;
+        Ok((supervisor.start()?, workers))
+    }
+
+    /// How many restarts are too many: twice as many as there can be kills. A crash that nobody
+    /// meant, over and over again, is then still found out.
+    fn intensity(self) -> Intensity {
+        let period = Duration::from_secs(1);
+        let kills = self.kill_every.map_or(0.0, |every| period.div_duration_f64(every));
+        Intensity { restarts: 10 + 2 * kills.ceil() as u32, period }
+    }
+}
+
+/// What the threads of this process share.
+struct Job<'a> {
+    /// The pieces that nobody has taken, or why no more are taken.
+    source: Mutex<Result<Chunks<'a>, CrewError>>,
+    /// No more is given to a worker at once. Less than a piece if workers do not live long enough
+    /// for a whole one.
+    part_bytes: AtomicUsize,
+    sink: Mutex<Sink<'a>>,
+    killer: Killer,
+    before: Counters,
+}
+
+/// Where results go.
+struct Sink<'a> {
+    totals: Totals,
+    losses: Losses,
+    looked: Instant,
+    seen: &'a mut (dyn FnMut(&Chunk, Losses) + Send),
+}
+
+impl Job<'_> {
+    /// Has `worker` count until nothing is left.
+    fn work_with(&self, worker: &ActorRef<Counter>) {
+        let mut room = String::new();
+        while let Some(mut chunk) = self.next(room) {
+            match self.count(worker, std::mem::take(&mut chunk.text)) {
+                Ok(text) => room = text,
+                Err(error) => {
+                    *lock(&self.source) = Err(error);
+                    return;
+                }
+            }
+            self.tell(&chunk);
+        }
+    }
+
+    fn next(&self, room: String) -> Option<Chunk> {
+        lock(&self.source).as_mut().ok()?.next_in(room)
+    }
+
+    /// Has `worker` count a piece, part by part if it must be, and adds up what it says. Gives a
+    /// text back whose memory can be used again.
+    fn count(&self, worker: &ActorRef<Counter>, text: String) -> Result<String, CrewError> {
+        let mut parts = vec![Text::from(text)];
+        let mut room = String::new();
+        while let Some(part) = parts.pop() {
+            if let Some((left, right)) = self.halves(part.as_str()) {
+                parts.extend([right, left]);
+                continue;
+            }
+            match worker.count(part.clone()).wait() {
+                Ok(counts) => self.add(&counts)?,
+                // As many lives as it may cost have ended over this part; it was not counted.
+                Err(CallError::Died(end)) => {
+                    self.make_smaller(part.as_str(), end)?;
+                    parts.push(part);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            room = part.into_string();
+        }
+        Ok(room)
+    }
+
+    /// Cuts what is too large to be given to a worker at once, if it can be cut.
+    fn halves(&self, part: &str) -> Option<(Text, Text)> {
+        let is_small = part.len() <= self.part_bytes.load(Ordering::Relaxed);
+        let (left, right) = part.split_at(if is_small { None } else { gap_in_the_middle(part) }?);
+        Some((left.to_owned().into(), right.to_owned().into()))
+    }
+
+    /// From now on, no more than half of `part` is given to a worker at once.
+    fn make_smaller(&self, part: &str, end: Box<ExitReport>) -> Result<(), CrewError> {
+        let bytes = part.len();
+        if bytes <= PART_BYTES_MIN || gap_in_the_middle(part).is_none() {
+            return Err(CrewError::NoLife { bytes, end });
+        }
+        self.part_bytes.fetch_min(bytes / 2, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn add(&self, counts: &Counts) -> Result<(), Malformed> {
+        lock(&self.sink).totals.merge(counts)
+    }
+
+    fn tell(&self, chunk: &Chunk) {
+        let mut sink = lock(&self.sink);
+        if LOOK_EVERY <= sink.looked.elapsed() {
+            sink.looked = Instant::now();
+            sink.losses = self.losses().unwrap_or(sink.losses);
+        }
+        let losses = sink.losses;
+        (sink.seen)(chunk, losses);
+    }
+
+    fn losses(&self) -> actor_core::Result<Losses> {
+        let (now, before) = (counters()?, self.before);
+        Ok(Losses {
+            kills: self.killer.kills(),
+            kills_at_work: now.died_at_work - before.died_at_work,
+            restarts: now.restarts - before.restarts,
+            redelivered: now.redelivered - before.redelivered,
+            dead_letters: now.dead_letters - before.dead_letters,
+        })
+    }
+
+    fn finish(self) -> Result<(Totals, Losses), CrewError> {
+        let losses = self.losses();
+        self.source.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        let sink = self.sink.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok((sink.totals, losses.unwrap_or(sink.losses)))
+    }
+}
+
+fn counters() -> actor_core::Result<Counters> {
+    Ok(node::counters()?)
+}
+
+/// A place near the middle of `text` where it can be cut without cutting a word.
+fn gap_in_the_middle(text: &str) -> Option<usize> {
+    let is_gap = |c| !is_letter(c);
+    let middle = text.floor_char_boundary(text.len() / 2);
+    let before = text[..middle].rfind(is_gap).filter(|at| *at > 0);
+    before.or_else(|| text[middle..].find(is_gap).map(|at| middle + at)).filter(|at| *at > 0)
+}
+
+/// Nothing of ours is left half done by a panic, which ends the program anyway.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Counts all pieces here.
