@@ -18,7 +18,7 @@ use crate::shm::payload::Meta;
 pub(crate) use crate::shm::post::PostError;
 use crate::shm::post::{Wake, register_room};
 use crate::shm::segment::{Segment, attached};
-use crate::shm::slots::{self, Claim, Refused};
+use crate::shm::slots::{self, Claim, Refused, SlotWord};
 use crate::shm::spin::spin;
 use crate::shm::table::MakeError;
 use crate::shm::window::{self, Kind, Window, flags};
@@ -30,24 +30,51 @@ use crate::waker;
 pub(crate) struct Envelope {
     /// Which handler it is for.
     pub(crate) handler: u16,
-    pub(crate) policy: Policy,
-    /// With [`Policy::Redeliver`]: how often it is handed out at most.
-    pub(crate) deliveries_max: u8,
+    pub(crate) on_crash: OnCrash,
     /// Where the answer goes; a cast has none.
     pub(crate) reply: Option<ReplyAddress>,
     pub(crate) sender: Participant,
 }
 
-/// What becomes of a message whose receiver dies while handling it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Policy {
-    /// The caller gets the exit report.
-    Fail = 0,
-    /// It is kept as a dead letter.
-    DeadLetter = 1,
-    /// The next life gets it, up to a number of deliveries; then it is a dead letter.
-    Redeliver = 2,
+/// What becomes of the message that was being handled when its actor crashed. Messages that still
+/// wait in the mailbox are never affected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum OnCrash {
+    /// The caller gets the exit report at once. A cast, which has no caller, is kept for
+    /// inspection.
+    Fail,
+    /// It is kept for inspection; a caller gets the exit report.
+    DeadLetter,
+    /// The next life gets it, until so many lives had it in hand, of at most 127; then it is a
+    /// dead letter. A caller waits on, within its own time.
+    Redeliver(u8),
+}
+
+impl OnCrash {
+    /// How often a message is handed out at most.
+    pub(crate) fn deliveries_max(self) -> u32 {
+        match self {
+            OnCrash::Fail | OnCrash::DeadLetter => 1,
+            // Deliveries are counted so far and no further.
+            OnCrash::Redeliver(lives) => u32::from(lives.clamp(1, SlotWord::COUNT_MAX)),
+        }
+    }
+
+    fn to_bytes(self) -> [u8; 2] {
+        match self {
+            OnCrash::Fail => [0, 0],
+            OnCrash::DeadLetter => [1, 0],
+            OnCrash::Redeliver(lives) => [2, lives],
+        }
+    }
+
+    fn from_bytes(bytes: [u8; 2]) -> OnCrash {
+        match bytes {
+            [0, _] => OnCrash::Fail,
+            [2, lives] => OnCrash::Redeliver(lives),
+            _ => OnCrash::DeadLetter,
+        }
+    }
 }
 
 /// A reply slot of a waiting caller; see [`reply`](crate::reply).
@@ -64,8 +91,7 @@ impl Envelope {
     fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[0..2].copy_from_slice(&self.handler.to_le_bytes());
-        bytes[2] = self.policy as u8;
-        bytes[3] = self.deliveries_max;
+        bytes[2..4].copy_from_slice(&self.on_crash.to_bytes());
         bytes[4..6].copy_from_slice(&self.sender.0.to_le_bytes());
         if let Some(reply) = self.reply {
             bytes[6] = 1;
@@ -87,12 +113,8 @@ impl Envelope {
             slot: u16_at(8),
             generation: u32_at(16),
         });
-        let policy = match bytes[2] {
-            0 => Policy::Fail,
-            2 => Policy::Redeliver,
-            _ => Policy::DeadLetter,
-        };
-        Some(Envelope { handler: u16_at(0), policy, deliveries_max: bytes[3], reply, sender: Participant(u16_at(4)) })
+        let on_crash = OnCrash::from_bytes([bytes[2], bytes[3]]);
+        Some(Envelope { handler: u16_at(0), on_crash, reply, sender: Participant(u16_at(4)) })
     }
 }
 
@@ -398,7 +420,7 @@ mod tests {
     }
 
     fn cast(handler: u16) -> Envelope {
-        Envelope { handler, policy: Policy::DeadLetter, deliveries_max: 1, reply: None, sender: Participant::NODE }
+        Envelope { handler, on_crash: OnCrash::DeadLetter, reply: None, sender: Participant::NODE }
     }
 
     fn take(mailbox: &Mailbox, buffer: &mut Vec<u8>) -> (Envelope, Claim) {
@@ -482,7 +504,7 @@ mod tests {
     #[test]
     fn envelopes_survive_the_trip() {
         let reply = ReplyAddress { window: WindowId { index: 9, generation: 8 }, slot: 7, generation: 6 };
-        let envelope = Envelope { reply: Some(reply), policy: Policy::Redeliver, deliveries_max: 3, ..cast(500) };
+        let envelope = Envelope { reply: Some(reply), on_crash: OnCrash::Redeliver(3), ..cast(500) };
         assert_eq!(Envelope::from_bytes(&envelope.to_bytes()), Some(envelope));
         assert_eq!(Envelope::from_bytes(&[0; 23]), None);
     }

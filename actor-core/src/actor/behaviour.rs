@@ -17,6 +17,7 @@ use super::context::Context;
 use super::dispatch::{Delivery, Handled};
 use super::handler::Codec;
 use crate::exit::ExitReason;
+pub use crate::mailbox::OnCrash;
 
 /// A type whose values live in processes of their own and handle messages one at a time.
 ///
@@ -185,19 +186,6 @@ pub trait ResultParts {
 impl<T, E> ResultParts for Result<T, E> {
     type Ok = T;
     type Err = E;
-}
-
-/// What becomes of the message that was being handled when its actor crashed. Messages that still
-/// wait in the mailbox are never affected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnCrash {
-    /// The caller gets the exit report at once.
-    Fail,
-    /// It is kept for inspection; a caller gets the exit report.
-    DeadLetter,
-    /// The next life gets it, until so many lives had it in hand; then it is a dead letter. A
-    /// caller waits on, within its own time.
-    Redeliver(u8),
 }
 
 /// What runs around the life of an actor on its main thread; nothing by default.

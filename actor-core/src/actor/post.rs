@@ -4,12 +4,11 @@ use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use super::actor_ref::Address;
-use super::behaviour::OnCrash;
 use super::context;
 use super::error::Operation;
 use super::handler::{Handler, HandlerInfo};
 use crate::id::Participant;
-use crate::mailbox::{Envelope, Mailbox, Policy, PostError, ReplyAddress};
+use crate::mailbox::{Envelope, Mailbox, PostError, ReplyAddress};
 use crate::shm::segment::attached;
 use crate::time::Deadline;
 use crate::wire::EncodeError;
@@ -51,13 +50,8 @@ impl HandlerInfo {
     }
 
     fn envelope(&self, reply: Option<ReplyAddress>) -> Envelope {
-        let (policy, deliveries_max) = match self.on_crash {
-            OnCrash::Fail => (Policy::Fail, 1),
-            OnCrash::DeadLetter => (Policy::DeadLetter, 1),
-            OnCrash::Redeliver(lives) => (Policy::Redeliver, lives.max(1)),
-        };
         let sender = attached().map_or(Participant::NOBODY, |segment| segment.me());
-        Envelope { handler: self.index, policy, deliveries_max, reply, sender }
+        Envelope { handler: self.index, on_crash: self.on_crash, reply, sender }
     }
 }
 
@@ -121,14 +115,15 @@ impl From<PostError> for PostFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::OnCrash;
 
     #[test]
     fn smoke() {
         let options = crate::actor::ActorOptions::named("test");
         let info = HandlerInfo::cast(3, "note", &options);
-        assert_eq!(info.envelope(None).policy, Policy::DeadLetter);
+        assert_eq!(info.envelope(None).on_crash, OnCrash::DeadLetter);
         let info = info.on_crash(OnCrash::Redeliver(3));
         let envelope = info.envelope(None);
-        assert_eq!((envelope.handler, envelope.policy, envelope.deliveries_max), (3, Policy::Redeliver, 3));
+        assert_eq!((envelope.handler, envelope.on_crash), (3, OnCrash::Redeliver(3)));
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Actor {
     /// They wait for the end for good.
     joiners: Vec<ReplyAddress>,
     pub(super) last: Option<ExitReport>,
+    /// How the lives ended that had the message in hand which is handed out again.
+    pub(super) deaths_in_hand: Vec<ExitReason>,
 }
 
 /// Who decides what happens when a life ends.
@@ -74,6 +76,7 @@ impl Node {
             stoppers: Vec::new(),
             joiners: Vec::new(),
             last: None,
+            deaths_in_hand: Vec::new(),
         };
         self.actors.insert(index_of(mailbox.id()), actor);
         Ok(mailbox.id())

@@ -10,7 +10,7 @@ use super::request::{Answer, Counters, DeadLetter, Request};
 use super::thread;
 use crate::boot::StartMethod;
 use crate::id::{ActorId, Participant};
-use crate::mailbox::{Envelope, Mailbox, Policy, PostError, ReplyAddress};
+use crate::mailbox::{Envelope, Mailbox, OnCrash, PostError, ReplyAddress};
 use crate::reply::{OpenError, ReplyKind, ReplySlot};
 use crate::shm::segment::{self, Segment};
 use crate::time::Deadline;
@@ -75,7 +75,7 @@ fn send(
 ) -> Result<(), AskError> {
     let id = segment.node_mailbox().ok_or(AskError::Gone)?;
     let mailbox = Mailbox::attach(ActorId(id)).ok_or(AskError::Gone)?;
-    let envelope = Envelope { handler: 0, policy: Policy::Fail, deliveries_max: 1, reply, sender: segment.me() };
+    let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply, sender: segment.me() };
     wire::with_buffer(|buffer| {
         wire::encode_into(buffer, request)?;
         mailbox.post(&envelope, buffer, deadline).map_err(|error| match error {

@@ -6,13 +6,15 @@
 
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::boot::Entry;
 use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
-use crate::exit::{ExitReport, KilledBy};
+use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, ProcessId};
-use crate::mailbox::{MailboxSize, ReplyAddress};
+use crate::mailbox::{MailboxSize, OnCrash, ReplyAddress};
+use crate::wire::{self, DecodeError};
 
 /// Asks for something to be done or told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,14 +153,29 @@ pub struct DeadLetter {
     pub actor: String,
     /// The handler that it was for.
     pub handler: String,
-    /// The encoded arguments, in MessagePack.
+    /// The encoded arguments, in MessagePack; see [`DeadLetter::arguments`].
     pub payload: Vec<u8>,
+    /// What was to become of it at a crash.
+    pub on_crash: OnCrash,
     /// How often it was handed out.
     pub deliveries: u32,
+    /// How the lives ended that had it in hand, the last 16 of them, the earliest first.
+    pub deaths: Vec<ExitReason>,
     /// Whether somebody waited for an answer.
     pub is_call: bool,
     /// Why it is here, the exit reason of the life that had it in hand if there was one.
     pub reason: String,
+}
+
+impl DeadLetter {
+    /// The arguments of the handler that it was for, as a tuple of their types: `(String,)` of one
+    /// that takes a `String`.
+    ///
+    /// # Errors
+    /// The handler takes other types, or it is for this that the message is here.
+    pub fn arguments<M: DeserializeOwned>(&self) -> Result<M, DecodeError> {
+        wire::decode(&self.payload)
+    }
 }
 
 /// What a node has counted since it started.

@@ -8,16 +8,18 @@
 
 use super::request::{Answer, DeadLetter};
 use super::thread::Node;
-use crate::exit::ExitReport;
+use crate::exit::{ExitReason, ExitReport};
 use crate::id::{ActorId, Participant};
-use crate::mailbox::{Envelope, Mailbox, Policy, ReplyAddress};
+use crate::mailbox::{Envelope, Mailbox, OnCrash, ReplyAddress};
 use crate::reply::{self, ReplyKind};
-use crate::shm::slots::{self, Claim, Settled, SlotWord};
+use crate::shm::slots::{self, Claim, Settled};
 use crate::wire;
 
 /// Dead letters that are kept, and their bytes; the oldest are dropped first.
 const LETTERS_MAX: usize = 1024;
 const LETTER_BYTES_MAX: usize = 16 << 20;
+/// Deaths that one letter tells of; each has a text.
+const DEATHS_MAX: usize = 16;
 /// Bytes of letters in one answer.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 
@@ -29,18 +31,23 @@ struct Verdict {
     dead_letter: bool,
 }
 
+/// Why a message becomes a dead letter.
+struct Why {
+    deliveries: u32,
+    deaths: Vec<ExitReason>,
+    text: String,
+}
+
 fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
     let is_call = envelope.reply.is_some();
     if is_call && is_answered {
         return Verdict { redeliver: false, report: false, dead_letter: false };
     }
-    // Deliveries are counted so far and no further.
-    let deliveries_max = u32::from(envelope.deliveries_max.min(SlotWord::COUNT_MAX));
-    let redeliver = envelope.policy == Policy::Redeliver && deliveries < deliveries_max;
+    let redeliver = deliveries < envelope.on_crash.deliveries_max();
     Verdict {
         redeliver,
         report: is_call && !redeliver,
-        dead_letter: !(redeliver || is_call && envelope.policy == Policy::Fail),
+        dead_letter: !(redeliver || is_call && envelope.on_crash == OnCrash::Fail),
     }
 }
 
@@ -71,6 +78,7 @@ impl Node {
         let is_answered = envelope.reply.is_some_and(reply::is_answered);
         // Between the answer and the acknowledgement the work is done already.
         self.counters.died_at_work += u64::from(!is_answered);
+        let deaths = self.note_death(mailbox.id(), claim, &report.reason);
         let verdict = judge(&envelope, is_answered, deliveries);
         if verdict.redeliver {
             self.counters.redelivered += 1;
@@ -80,9 +88,29 @@ impl Node {
             answer_with_report(envelope.reply, report);
         }
         if verdict.dead_letter {
-            self.keep_letter(mailbox.id(), &envelope, payload, deliveries, report.reason.to_string());
+            let why = Why { deliveries, deaths, text: report.reason.to_string() };
+            self.keep_letter(mailbox.id(), &envelope, payload, why);
         }
         (Settled::Released, extent)
+    }
+
+    /// How the lives ended that had the message in hand, this one included. There is one message
+    /// at a time that comes back: the one at the head.
+    fn note_death(&mut self, actor: ActorId, claim: Claim, reason: &ExitReason) -> Vec<ExitReason> {
+        let Some(actor) = self.actors.get_mut(&super::reap::index_of(actor)) else { return vec![reason.clone()] };
+        if claim.count == 0 {
+            actor.deaths_in_hand.clear();
+        }
+        if actor.deaths_in_hand.len() == DEATHS_MAX {
+            actor.deaths_in_hand.remove(0);
+        }
+        actor.deaths_in_hand.push(reason.clone());
+        actor.deaths_in_hand.clone()
+    }
+
+    fn deaths_so_far(&self, actor: ActorId, claim: Claim) -> Vec<ExitReason> {
+        let actor = self.actors.get(&super::reap::index_of(actor)).filter(|_| 0 < claim.count);
+        actor.map(|actor| actor.deaths_in_hand.clone()).unwrap_or_default()
     }
 
     /// Takes everything out of the mailbox of an actor that has ended for good. False: somebody is
@@ -99,9 +127,10 @@ impl Node {
                     }
                     Some(_) => answer_with_report(envelope.reply, report),
                     None => {
-                        let why = format!("the actor has ended: {}", report.reason);
-                        let deliveries = u32::from(claim.count);
-                        self.keep_letter(mailbox.id(), &envelope, payload.clone(), deliveries, why);
+                        let text = format!("the actor has ended: {}", report.reason);
+                        let deaths = self.deaths_so_far(mailbox.id(), claim);
+                        let why = Why { deliveries: u32::from(claim.count), deaths, text };
+                        self.keep_letter(mailbox.id(), &envelope, payload.clone(), why);
                     }
                 }
             }
@@ -110,16 +139,18 @@ impl Node {
         slots::seal(&mailbox.window)
     }
 
-    fn keep_letter(&mut self, actor: ActorId, envelope: &Envelope, payload: Vec<u8>, deliveries: u32, reason: String) {
+    fn keep_letter(&mut self, actor: ActorId, envelope: &Envelope, payload: Vec<u8>, why: Why) {
         let known = self.actors.get(&super::reap::index_of(actor));
         let name = |handlers: &Vec<String>| handlers.get(usize::from(envelope.handler)).cloned();
         let letter = DeadLetter {
             actor: known.map(|actor| actor.spec.name.clone()).unwrap_or_default(),
             handler: known.and_then(|actor| name(&actor.spec.handlers)).unwrap_or_default(),
             payload,
-            deliveries,
+            on_crash: envelope.on_crash,
+            deliveries: why.deliveries,
+            deaths: why.deaths,
             is_call: envelope.reply.is_some(),
-            reason,
+            reason: why.text,
         };
         self.counters.dead_letters += 1;
         if LETTER_BYTES_MAX < letter.payload.len() {
@@ -149,7 +180,9 @@ impl Node {
         {
             let mut payload = Vec::new();
             if let Some(envelope) = mailbox.copy(claim, &mut payload) {
-                self.keep_letter(actor, &envelope, payload, u32::from(claim.count) + 1, why.to_owned());
+                let deaths = self.deaths_so_far(actor, claim);
+                let why = Why { deliveries: u32::from(claim.count) + 1, deaths, text: why.to_owned() };
+                self.keep_letter(actor, &envelope, payload, why);
             }
         }
         self.answer(reply, &Answer::Done);
@@ -185,39 +218,40 @@ pub(super) fn answer_with_report(reply: Option<ReplyAddress>, report: &ExitRepor
 mod tests {
     use super::*;
     use crate::id::WindowId;
+    use crate::shm::slots::SlotWord;
 
-    fn envelope(policy: Policy, is_call: bool) -> Envelope {
+    fn envelope(on_crash: OnCrash, is_call: bool) -> Envelope {
         let address = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 0, generation: 1 };
-        Envelope { handler: 0, policy, deliveries_max: 3, reply: is_call.then_some(address), sender: Participant::NODE }
+        Envelope { handler: 0, on_crash, reply: is_call.then_some(address), sender: Participant::NODE }
     }
 
     /// The table of the header, row by row.
     #[test]
-    fn the_largest_number_of_deliveries_is_reached() {
-        let envelope = Envelope { deliveries_max: u8::MAX, ..envelope(Policy::Redeliver, false) };
-        let most = u32::from(SlotWord::COUNT_MAX);
-        assert!(judge(&envelope, false, most - 1).redeliver);
-        assert!(!judge(&envelope, false, most).redeliver, "a count that stays would redeliver for ever");
-    }
-
-    #[test]
     fn smoke() {
         let verdict = |redeliver, report, dead_letter| Verdict { redeliver, report, dead_letter };
         let rows = [
-            (true, true, Policy::Fail, 1, verdict(false, false, false)),
-            (true, true, Policy::Redeliver, 1, verdict(false, false, false)),
-            (true, false, Policy::Fail, 1, verdict(false, true, false)),
-            (true, false, Policy::DeadLetter, 1, verdict(false, true, true)),
-            (true, false, Policy::Redeliver, 2, verdict(true, false, false)),
-            (true, false, Policy::Redeliver, 3, verdict(false, true, true)),
-            (false, false, Policy::Fail, 1, verdict(false, false, true)),
-            (false, false, Policy::DeadLetter, 1, verdict(false, false, true)),
-            (false, false, Policy::Redeliver, 2, verdict(true, false, false)),
-            (false, false, Policy::Redeliver, 3, verdict(false, false, true)),
+            (true, true, OnCrash::Fail, 1, verdict(false, false, false)),
+            (true, true, OnCrash::Redeliver(3), 1, verdict(false, false, false)),
+            (true, false, OnCrash::Fail, 1, verdict(false, true, false)),
+            (true, false, OnCrash::DeadLetter, 1, verdict(false, true, true)),
+            (true, false, OnCrash::Redeliver(3), 2, verdict(true, false, false)),
+            (true, false, OnCrash::Redeliver(3), 3, verdict(false, true, true)),
+            (false, false, OnCrash::Fail, 1, verdict(false, false, true)),
+            (false, false, OnCrash::DeadLetter, 1, verdict(false, false, true)),
+            (false, false, OnCrash::Redeliver(3), 2, verdict(true, false, false)),
+            (false, false, OnCrash::Redeliver(3), 3, verdict(false, false, true)),
         ];
-        for (is_call, is_answered, policy, deliveries, expected) in rows {
-            let judged = judge(&envelope(policy, is_call), is_answered, deliveries);
-            assert_eq!(judged, expected, "call {is_call}, answered {is_answered}, {policy:?}, delivery {deliveries}");
+        for (is_call, is_answered, on_crash, deliveries, expected) in rows {
+            let judged = judge(&envelope(on_crash, is_call), is_answered, deliveries);
+            assert_eq!(judged, expected, "call {is_call}, answered {is_answered}, {on_crash:?}, delivery {deliveries}");
         }
+    }
+
+    #[test]
+    fn the_largest_number_of_deliveries_is_reached() {
+        let envelope = envelope(OnCrash::Redeliver(u8::MAX), false);
+        let most = u32::from(SlotWord::COUNT_MAX);
+        assert!(judge(&envelope, false, most - 1).redeliver);
+        assert!(!judge(&envelope, false, most).redeliver, "a count that stays would redeliver for ever");
     }
 }
