@@ -3,6 +3,7 @@
 mod actors;
 mod cleanup;
 mod compile_fail;
+mod delivery;
 mod harness;
 mod limits;
 mod macros;

@@ -1,0 +1,132 @@
+//! What calls and restarts leave in the process of the node: nothing, however many there are.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::thread;
+use std::time::Duration;
+
+use actor_core::prelude::*;
+use actor_tests::chance::effort;
+use actor_tests::watch::{children_of, until};
+
+use super::worker::{Act, Desk, first};
+use crate::harness::isolated;
+
+/// What a process has at one moment, in numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Footprint {
+    descriptors: usize,
+    threads: usize,
+    children: usize,
+    zombies: usize,
+    /// Of the memory that the node's processes share, in bytes.
+    shared: u64,
+    /// Resident, its own and shared, in bytes.
+    resident: u64,
+}
+
+impl Footprint {
+    pub(super) fn here() -> Footprint {
+        let count = |folder: &str| fs::read_dir(folder).expect("/proc is mounted").count();
+        let children = children_of(std::process::id());
+        Footprint {
+            descriptors: count("/proc/self/fd"),
+            threads: count("/proc/self/task"),
+            children: children.len(),
+            zombies: children.iter().filter(|child| child.is_zombie()).count(),
+            shared: shared_bytes(),
+            resident: resident_bytes(),
+        }
+    }
+
+    /// Asserts that nothing has become more.
+    #[track_caller]
+    pub(super) fn assert_like(&self, before: &Footprint) {
+        let counts = |it: &Footprint| (it.descriptors, it.threads, it.children, it.zombies);
+        assert_eq!(counts(self), counts(before), "{self:?} after {before:?}");
+        // What is touched for the first time late, and what allocators keep.
+        const SLACK: u64 = 1 << 20;
+        assert!(self.shared <= before.shared + SLACK, "{self:?} after {before:?}");
+        assert!(self.resident <= before.resident + SLACK, "{self:?} after {before:?}");
+    }
+}
+
+/// What is allocated of memory files that this process has open.
+fn shared_bytes() -> u64 {
+    const BLOCK: u64 = 512;
+    let entries = fs::read_dir("/proc/self/fd").expect("/proc is mounted").flatten();
+    let is_memory = |path: &std::path::Path| fs::read_link(path).is_ok_and(|to| to.starts_with("/memfd:"));
+    let files = entries.map(|entry| entry.path()).filter(|path| is_memory(path));
+    files.filter_map(|path| fs::metadata(path).ok()).map(|file| file.blocks() * BLOCK).sum()
+}
+
+fn resident_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/self/statm").expect("/proc is mounted");
+    let pages: u64 = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("it is a number");
+    pages * rustix::param::page_size() as u64
+}
+
+#[test]
+fn t_16_a_late_reply_goes_nowhere() {
+    isolated(|| {
+        let desk = Desk::new();
+        let worker = desk.worker();
+        let late = worker.ask(1, Act::Wait).timeout(Duration::from_millis(20)).wait();
+        assert!(matches!(late, Err(CallError::Timeout(_))), "{late:?}");
+        // The next call uses the same slot, and waits there when the late reply is made.
+        let asking = thread::spawn(move || worker.ask(2, Act::Wait).timeout(Duration::MAX).wait());
+        until("both are there", || worker.status().unwrap().queued == 1);
+        desk.open_gate(1);
+        assert_eq!(desk.entries(2), [first(1, 1), first(2, 1)]);
+        assert!(!asking.is_finished(), "the reply to the first call is none to the second");
+        desk.open_gate(1);
+        assert_eq!(asking.join().unwrap().unwrap(), 2);
+        worker.stop().unwrap();
+        desk.clear();
+    });
+}
+
+#[test]
+fn t_16_calls_that_are_given_up_leave_nothing() {
+    isolated(|| {
+        let desk = Desk::new();
+        let worker = desk.worker();
+        let rounds = 20_000 * effort();
+        let mut before = None;
+        let (mut given_up, mut answered) = (0, 0);
+        for round in 0..rounds {
+            if round == rounds / 10 {
+                before = Some(Footprint::here());
+            }
+            // Some are answered just in time, some while they are given up.
+            match worker.os_pid().timeout(Duration::from_micros(u64::from(round % 50))).wait() {
+                Err(CallError::Timeout(_)) => given_up += 1,
+                Ok(pid) => answered += u32::from(pid != 0),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(rounds / 100 < given_up, "{given_up} were given up, {answered} answered");
+        assert_eq!(worker.ask(1, Act::Note).wait().unwrap(), 1);
+        Footprint::here().assert_like(&before.unwrap());
+        worker.stop().unwrap();
+        desk.clear();
+    });
+}
+
+#[test]
+fn t_23_calls_leave_nothing() {
+    isolated(|| {
+        let desk = Desk::new();
+        let worker = desk.worker();
+        let pid = worker.os_pid().wait().unwrap();
+        let calls = 100_000 * effort();
+        let ask = |times: u32| (0..times).for_each(|_| assert_eq!(worker.os_pid().wait().unwrap(), pid));
+        ask(calls / 10);
+        let before = Footprint::here();
+        ask(calls - calls / 10);
+        Footprint::here().assert_like(&before);
+        assert_eq!(worker.status().unwrap().handled, u64::from(calls) + 1);
+        worker.stop().unwrap();
+        desk.clear();
+    });
+}
