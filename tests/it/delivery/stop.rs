@@ -153,7 +153,7 @@ fn d_16_a_stop_is_bounded_whatever_is_queued() {
         let report = worker.stop_timeout(limit).unwrap();
         let took = begin.elapsed();
         assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::ShutdownTimeout });
-        assert!(limit <= took && took < bound(Duration::from_millis(400)), "{took:?}");
+        assert!(limit <= took && took < bound(Duration::from_secs(1)), "{took:?}");
         let letters = all_dead_letters();
         assert_eq!(letters.iter().map(number_in).collect::<Vec<_>>(), (10..100).collect::<Vec<_>>());
         assert_eq!((letters[0].deliveries, letters[1].deliveries), (1, 0));
@@ -224,7 +224,7 @@ fn t_14_the_caller_of_one_who_does_not_stop_learns_why_it_was_killed() {
         let took = begin.elapsed();
         let Err(CallError::Died(report)) = asking.join().unwrap() else { panic!("it was killed") };
         assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::ShutdownTimeout });
-        assert!(limit <= took && took < bound(2 * limit), "{took:?}");
+        assert!(limit <= took && took < bound(5 * limit), "{took:?}");
         desk.clear();
     });
 }
