@@ -128,6 +128,9 @@ impl Line {
     /// Connects to the zygote that has sent `name`, and says hello. [`next`](Line::next) will give
     /// [`Answer::Ready`] once it has answered.
     ///
+    /// If nobody listens there any more, the channel's crate leaves the descriptor open: the caller
+    /// should know of no death of the zygote.
+    ///
     /// # Errors
     /// Nobody listens there any more, or there are no descriptors.
     pub(crate) fn connect(name: &str, own: Hello) -> Result<Line, ControlError> {

@@ -210,6 +210,10 @@ impl Node {
             return;
         }
         let State::Unnamed(zygote) = &self.zygote.state else { return };
+        // A call to the dead would cost the descriptor it was made with. Its death is told as well.
+        if !matches!(pidfd::peek(zygote.started.pidfd.as_fd()), Ok(None)) {
+            return;
+        }
         match zygote.read_announcement() {
             None => {}
             Some(Announcement::Listening(name)) => match zygote.connect(&name) {
