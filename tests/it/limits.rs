@@ -1,17 +1,19 @@
 //! What happens when the system has no more of something.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use actor_core::process::{Process, SpawnError};
 use actor_core::queue::{Close, Queue};
+use actor_tests::watch::until;
 use rustix::process::{Resource, Rlimit};
 
-use crate::harness::{METHODS, Trial, isolated_for_both};
+use crate::harness::{METHODS, Trial, isolated_for_both, skip};
 
+const GREEDY: &str = env!("CARGO_BIN_EXE_greedy");
 const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
 
 fn limit_descriptors(current: u64) -> Rlimit {
@@ -111,4 +113,61 @@ fn threads_of(user: u32) -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let own = processes.filter(|process| process.metadata().is_ok_and(|metadata| metadata.uid() == user));
     own.filter_map(|process| Some(std::fs::read_dir(process.path().join("task")).ok()?.count())).sum()
+}
+
+/// A control group with little memory, for as long as the value lives.
+struct SmallGroup(PathBuf);
+
+impl SmallGroup {
+    const BYTES: &str = "134217728";
+
+    /// # Errors
+    /// Why there is none here.
+    fn make() -> Result<SmallGroup, String> {
+        let groups = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
+        let own = |start: &str| groups.lines().find_map(|line| Some(line.split_once(start)?.1.trim_start_matches('/')));
+        let name = format!("actor-tests-{}", std::process::id());
+        let (path, limits) = match (own(":memory:"), own("0::")) {
+            (Some(own), _) => {
+                let limits = [("memory.limit_in_bytes", Self::BYTES), ("memory.swappiness", "0")];
+                (Path::new("/sys/fs/cgroup/memory").join(own).join(name), limits)
+            }
+            (None, Some(own)) => {
+                let limits = [("memory.max", Self::BYTES), ("memory.swap.max", "0")];
+                (Path::new("/sys/fs/cgroup").join(own).join(name), limits)
+            }
+            (None, None) => return Err("there are no control groups".into()),
+        };
+        fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let group = SmallGroup(path);
+        for (file, value) in limits {
+            let file = group.0.join(file);
+            fs::write(&file, value).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+        Ok(group)
+    }
+}
+
+impl Drop for SmallGroup {
+    fn drop(&mut self) {
+        until("the control group is empty", || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn t_21_an_end_for_lack_of_memory_has_its_reason() {
+    let group = match SmallGroup::make() {
+        Ok(group) => group,
+        Err(why) => return skip(&format!("t_21_an_end_for_lack_of_memory_has_its_reason: {why}")),
+    };
+    for method in METHODS {
+        let trial = Trial::new("t_21_an_end_for_lack_of_memory_has_its_reason", method);
+        let mut command = trial.command(Path::new("sh"));
+        command.args(["-c", "echo $$ >\"$0/cgroup.procs\" && exec \"$1\""]).arg(&group.0).arg(GREEDY);
+        let ended = trial.run(&mut command);
+        assert!(ended.status.success(), "{}", ended.text);
+        assert!(trial.line("greedy:").contains("reason: OomKilled"), "{}", ended.text);
+        assert!(trial.line("modest:").contains("reason: Signaled { signal: 9"), "{}", ended.text);
+        trial.assert_nothing_left();
+    }
 }

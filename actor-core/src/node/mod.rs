@@ -14,6 +14,7 @@ mod ending;
 mod housekeeping;
 mod launch;
 mod life;
+mod memory;
 mod reap;
 mod request;
 mod settle;

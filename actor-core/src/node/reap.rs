@@ -102,7 +102,7 @@ impl Node {
     }
 
     fn report(
-        &self,
+        &mut self,
         process: &Process,
         status: Option<Status>,
         end: Option<&EndRecord>,
@@ -113,7 +113,8 @@ impl Node {
             Some(End::Signaled { signal, core }) => WaitStatus::Signaled { signal, core },
             None => WaitStatus::Unknown,
         };
-        let reason = classify(Evidence { status: wait, record: end, killed_by: process.killed_by, oom: false });
+        let oom = process.killed_by.is_none() && is_kill(wait) && self.memory_kills.are_more();
+        let reason = classify(Evidence { status: wait, record: end, killed_by: process.killed_by, oom });
         let usage = status.map(|status| status.usage).unwrap_or_default();
         let tail = process.stderr.as_ref().map(|stderr| stderr.tail());
         ExitReport {
@@ -316,6 +317,12 @@ impl Node {
         self.kill(id, by);
         self.answer(reply, if is_there { &Answer::Done } else { &Answer::NoProc });
     }
+}
+
+/// Whether it was SIGKILL, which may have come from the kernel.
+fn is_kill(wait: WaitStatus) -> bool {
+    let kill = Signal::KILL.as_raw();
+    matches!(wait, WaitStatus::Signaled { signal, .. } if signal == kill)
 }
 
 /// The windows by which an actor is known.

@@ -14,6 +14,7 @@ use super::actors::Actor;
 use super::ending::{self, Ending};
 use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
+use super::memory::MemoryKills;
 use super::request::{ActorSpec, Answer, Counters, DeadLetter, Request};
 use super::supervisors::Supervisor;
 use super::timers::{Timer, Timers};
@@ -60,6 +61,7 @@ pub(super) struct Node {
     pub(super) doomed: Doomed,
     pub(super) timers: Timers,
     pub(super) counters: Counters,
+    pub(super) memory_kills: MemoryKills,
     pub(super) ending: Option<Ending>,
     pub(super) buffer: Vec<u8>,
 }
@@ -140,6 +142,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         doomed: Doomed::default(),
         timers: Timers::default(),
         counters: Counters::default(),
+        memory_kills: MemoryKills::watch(),
         ending: None,
         buffer: Vec::new(),
     };

@@ -9,7 +9,7 @@ use actor_tests::foreign;
 use actor_tests::watch::{bound, is_alive, until};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{isolated_for_both, skip};
+use crate::harness::isolated_for_both;
 
 /// What a process does, and nothing else.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -101,7 +101,6 @@ fn t_21_what_c_code_does_has_its_reason() {
         assert_eq!(report_of(Deed::ExitInC(0)).reason, ExitReason::UnexpectedExit);
         assert_eq!(signal_of(&report_of(Deed::Abort).reason), Some(6));
         assert_eq!(report_of(Deed::ExitNow(3)).reason, ExitReason::ExitCode(3));
-        skip("an end for lack of memory needs a writable cgroup v2 with its memory controller");
     });
 }
 
