@@ -36,3 +36,13 @@ fn hello_process() {
     assert!(text(&done.stdout).starts_with("10 numbers summed up in process "));
     assert!(text(&done.stdout).contains(": 55\n"));
 }
+
+/// The sources of this very package, counted while workers are killed.
+#[test]
+fn wordcount() {
+    let sources = env!("CARGO_MANIFEST_DIR");
+    let done = run("wordcount", &[sources, "--workers", "2", "--kill-every", "1ms", "--seed", "7", "--verify"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let out = text(&done.stdout);
+    assert!(out.ends_with("equal to the count of one thread\n"), "{out}");
+}

@@ -11,7 +11,7 @@ use crate::tally::Counts;
 
 /// Counts words, in a process of its own.
 #[derive(Clone, Actor, Serialize, Deserialize)]
-#[actor(name = "counter", capacity = 8, max_message = "16MiB", timeout = "60s")]
+#[actor(name = "counter", capacity = 8, max_message = "1MiB", timeout = "60s")]
 pub(crate) struct Counter;
 
 #[handlers]
@@ -21,7 +21,7 @@ impl Counter {
     /// told.
     #[call(on_crash = "redeliver(20)")]
     fn count(&self, text: Text) -> Counts {
-        Counts::of(text.into_string())
+        Counts::of(text.as_str())
     }
 }
 

@@ -33,6 +33,7 @@ use report::Report;
 use tally::Totals;
 use workers::{Crew, CrewError};
 
+#[actor_core::main]
 fn main() -> ExitCode {
     let code = run(std::env::args_os().skip(1), &mut io::stdout(), &mut io::stderr());
     ExitCode::from(code)
@@ -79,7 +80,7 @@ fn count(input: &Input, options: &Options, err: &mut (dyn Write + Send)) -> Resu
         kill_every: options.kill_every,
         seed: options.seed.unwrap_or_else(chance::any_seed),
     };
-    let mut report = Report { workers: crew.workers, ..Report::default() };
+    let mut report = Report { workers: crew.workers, intensity: crew.intensity(), ..Report::default() };
     report.seed = crew.kill_every.map(|_| crew.seed);
     for skip in &input.skipped {
         report.skipped.add(skip);
@@ -169,6 +170,18 @@ mod tests {
         assert!(out.last().unwrap().contains("equal"), "{out:?}");
         assert_eq!(err.lines().count(), 1, "{err}");
         assert!(err.contains("b: binary"), "{err}");
+    }
+
+    #[test]
+    fn kills_cost_time_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "Ärger im Straßenbau: 12 Baustellen, 日本語 und κόσμος. ".repeat(20_000);
+        fs::write(dir.path().join("a"), text).unwrap();
+        let args = ["--workers", "2", "--kill-every", "2ms", "--seed", "7", "--top", "1", "--verify"];
+        let (code, out, err) = wordcount(dir.path(), &args);
+        assert_eq!((code, &*err), (0, ""), "{out}");
+        assert!(out.contains("20,000  baustellen") && out.contains("equal"), "{out}");
+        assert!(out.contains("(seed 7)"), "{out}");
     }
 
     #[test]

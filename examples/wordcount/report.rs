@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use actor_core::Intensity;
+
 use crate::input::{Reason, Skip};
 use crate::tally::Totals;
 
@@ -17,6 +19,8 @@ pub(crate) struct Report {
     pub(crate) losses: Losses,
     /// What the choice of whom to kill began with, if anybody was to be killed.
     pub(crate) seed: Option<u64>,
+    /// How many restarts would have been too many.
+    pub(crate) intensity: Intensity,
     pub(crate) time: Duration,
     /// How long one thread of one process took for the same.
     pub(crate) time_alone: Duration,
@@ -77,7 +81,8 @@ pub(crate) fn text(report: &Report, top: usize) -> String {
 }
 
 fn table(report: &Report) -> Vec<(&'static str, String)> {
-    let Report { totals, skipped, losses, .. } = report;
+    let Report { totals, skipped, losses, intensity, .. } = report;
+    let allowed = grouped(intensity.restarts.into());
     let speed = |time: Duration| {
         let per_second = report.bytes as f64 / 1e6 / time.as_secs_f64().max(1e-9);
         format!("{:.2} s, {per_second:.0} MB/s", time.as_secs_f64())
@@ -99,7 +104,7 @@ fn table(report: &Report) -> Vec<(&'static str, String)> {
         ("words", format!("{}, {different} different", grouped(totals.words()))),
         ("skipped", format!("{} ({skips})", grouped(skipped.sum()))),
         ("kills", format!("{}, {} at work{seed}", grouped(losses.kills), grouped(losses.kills_at_work))),
-        ("restarts", grouped(losses.restarts)),
+        ("restarts", format!("{}, of {allowed} allowed in {:?}", grouped(losses.restarts), intensity.period)),
         ("redelivered", grouped(losses.redelivered)),
         ("dead letters", grouped(losses.dead_letters)),
         ("time", format!("{} ({} worker{plural})", speed(report.time), report.workers)),
@@ -135,7 +140,7 @@ mod tests {
             time_alone: Duration::from_millis(500),
             ..Report::default()
         };
-        report.totals.merge(&Counts::of("a b a".into())).unwrap();
+        report.totals.merge(&Counts::of("a b a")).unwrap();
         report.skipped.binary = 2;
         report.skipped.links = 1;
         report.losses = Losses { kills: 5, kills_at_work: 4, ..Losses::default() };

@@ -5,7 +5,6 @@
 //! thread cannot differ. Counts travel from worker to main process as one compact
 //! buffer: the merge must cost little beside the count, or a second worker would not help.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rustc_hash::FxBuildHasher;
@@ -35,46 +34,18 @@ pub(crate) fn is_letter(c: char) -> bool {
     c.is_alphabetic()
 }
 
-/// Calls `seen` with each word of `text`, which is changed to lower case.
-pub(crate) fn for_each_word<'t>(text: &'t mut str, mut seen: impl FnMut(Cow<'t, str>)) {
-    text.make_ascii_lowercase();
-    let text: &'t str = text;
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let begin = at;
-        let mut is_ascii = true;
-        // Where the word ends, and how long what ended it is.
-        let gap = loop {
-            match bytes.get(at) {
-                None => break 0,
-                Some(byte) if byte.is_ascii_lowercase() => at += 1,
-                Some(byte) if byte.is_ascii() => break 1,
-                Some(_) => {
-                    let other = text[at..].chars().next().expect("within the text");
-                    if !is_letter(other) {
-                        break other.len_utf8();
-                    }
-                    is_ascii = false;
-                    at += other.len_utf8();
-                }
-            }
-        };
-        let word = &text[begin..at];
-        if is_ascii && !word.is_empty() {
-            seen(Cow::Borrowed(word));
-        } else if !word.is_empty() {
-            seen(Cow::Owned(word.to_lowercase()));
-        }
-        at += gap;
+/// Calls `seen` with each word of `text`, in lower case.
+pub(crate) fn for_each_word(text: &str, mut seen: impl FnMut(String)) {
+    for word in text.split(|c| !is_letter(c)).filter(|word| !word.is_empty()) {
+        seen(word.to_lowercase());
     }
 }
 
 impl Counts {
     /// Counts the words of one piece of text. This is the work of a worker.
-    pub(crate) fn of(mut text: String) -> Counts {
-        let mut counts: HashMap<Cow<'_, str>, u64, FxBuildHasher> = HashMap::default();
-        for_each_word(&mut text, |word| *counts.entry(word).or_insert(0) += 1);
+    pub(crate) fn of(text: &str) -> Counts {
+        let mut counts: HashMap<String, u64, FxBuildHasher> = HashMap::default();
+        for_each_word(text, |word| *counts.entry(word).or_insert(0) += 1);
         let mut bytes = Vec::with_capacity(16 * counts.len());
         for (word, count) in counts {
             put_number(&mut bytes, count);
@@ -206,13 +177,13 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         let mut found = Vec::new();
-        for_each_word(&mut text.to_owned(), |word| found.push(word.into_owned()));
+        for_each_word(text, |word| found.push(word));
         found
     }
 
     fn totals(text: &str) -> Totals {
         let mut totals = Totals::default();
-        totals.merge(&Counts::of(text.to_owned())).unwrap();
+        totals.merge(&Counts::of(text)).unwrap();
         totals
     }
 
@@ -250,7 +221,7 @@ mod tests {
         let whole = totals(&text);
         for (cut, _) in text.char_indices().filter(|(_, c)| !c.is_alphanumeric()) {
             let mut parts = totals(&text[..cut]);
-            parts.merge(&Counts::of(text[cut..].to_owned())).unwrap();
+            parts.merge(&Counts::of(&text[cut..])).unwrap();
             assert_eq!(parts, whole, "at {cut}");
         }
     }
@@ -259,7 +230,7 @@ mod tests {
     fn adding_words_one_by_one_is_the_same() {
         let text = "one two two three three three ÉÉ".repeat(1000);
         let mut one_by_one = Totals::default();
-        for_each_word(&mut text.clone(), |word| one_by_one.add(&word, 1));
+        for_each_word(&text, |word| one_by_one.add(&word, 1));
         assert_eq!(one_by_one, totals(&text));
     }
 
@@ -277,7 +248,7 @@ mod tests {
 
     #[test]
     fn damaged_counts_are_refused_wherever_they_end() {
-        let Counts(bytes) = Counts::of("some words, some more".into());
+        let Counts(bytes) = Counts::of("some words, some more");
         let whole = totals("some words, some more");
         let mut accepted = 0;
         for end in 0..bytes.len() {

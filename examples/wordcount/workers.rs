@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use actor_core::node::{self, Counters};
 use actor_core::prelude::*;
-use actor_core::{Backoff, ExitReport};
+use actor_core::{Backoff, SupervisorEnd, SupervisorError};
 
 use crate::chance::Chance;
-use crate::chunks::{Chunk, Chunks};
+use crate::chunks::{CHUNK_BYTES, Chunk, Chunks};
 use crate::counter::{Counter, Text};
 use crate::killer::Killer;
 use crate::report::Losses;
@@ -45,6 +45,10 @@ pub(crate) struct Crew {
 pub(crate) enum CrewError {
     #[error("the workers cannot be started: {0}")]
     Start(actor_core::Error),
+    #[error("the workers cannot be stopped: {0}")]
+    Stop(SupervisorError),
+    #[error("the supervisor gave up, too many workers have died; the last one: {0}")]
+    GaveUp(Box<ExitReport>),
     #[error("no worker lives long enough to count {bytes} bytes of text; the last one: {end}")]
     NoLife { bytes: usize, end: Box<ExitReport> },
     #[error("a piece of text was not counted: {0}")]
@@ -63,7 +67,7 @@ pub(crate) fn count_with_workers(
     let (supervisor, workers) = crew.start().map_err(CrewError::Start)?;
     let job = Job {
         source: Mutex::new(Ok(chunks)),
-        part_bytes: AtomicUsize::new(usize::MAX),
+        part_bytes: AtomicUsize::new(CHUNK_BYTES),
         sink: Mutex::new(Sink { totals: Totals::default(), losses: Losses::default(), looked: Instant::now(), seen }),
         killer: Killer::default(),
         before,
@@ -81,13 +85,15 @@ pub(crate) fn count_with_workers(
             }
         });
     });
-    // It may have given up, and then it is gone.
-    let _ = supervisor.stop();
-    job.finish()
+    match supervisor.stop() {
+        Ok(SupervisorEnd::GaveUp { report, .. }) => Err(CrewError::GaveUp(report)),
+        Ok(_) => job.finish(),
+        Err(error) => Err(CrewError::Stop(error)),
+    }
 }
 
 impl Crew {
-    /// Starts a supervisor with the workers as its children, which it starts again for ever.
+    /// Starts a supervisor with the workers as its children, which it starts again whenever they die.
     fn start(self) -> actor_core::Result<(Supervisor, Vec<ActorRef<Counter>>)> {
         let mut supervisor = Supervisor::builder().intensity(self.intensity());
         // Who is killed while it starts has not come up; it is tried again at once all the same.
@@ -98,12 +104,12 @@ impl Crew {
         Ok((supervisor.start()?, workers))
     }
 
-    /// How many restarts are too many: twice as many as there can be kills. A crash that nobody
-    /// meant, over and over again, is then still found out.
-    fn intensity(self) -> Intensity {
+    /// How many restarts are too many: several times as many as there can be kills. Workers that
+    /// crash over and over again though nobody kills them are then still found out.
+    pub(crate) fn intensity(self) -> Intensity {
         let period = Duration::from_secs(1);
         let kills = self.kill_every.map_or(0.0, |every| period.div_duration_f64(every));
-        Intensity { restarts: 10 + 2 * kills.ceil() as u32, period }
+        Intensity { restarts: (10.0 + 4.0 * kills).ceil() as u32, period }
     }
 }
 
@@ -242,8 +248,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// Counts all pieces here.
 pub(crate) fn count_alone(chunks: Chunks<'_>, seen: &mut dyn FnMut(&Chunk)) -> Totals {
     let mut totals = Totals::default();
-    for mut chunk in chunks {
-        for_each_word(&mut chunk.text, |word| totals.add(&word, 1));
+    for chunk in chunks {
+        for_each_word(&chunk.text, |word| totals.add(&word, 1));
         seen(&chunk);
     }
     totals
