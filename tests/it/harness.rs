@@ -62,17 +62,23 @@ impl Method {
 
 /// Runs `body` in a process of its own and asserts that nothing is left of it.
 pub(crate) fn isolated<F: Fn()>(body: F) {
-    run(body, &[Method::Zygote], LIMIT);
+    run(body, &[Method::Zygote], LIMIT, &[]);
+}
+
+/// [`isolated`], with the process started by way of another program, which is given its command
+/// line as further arguments.
+pub(crate) fn isolated_through<F: Fn()>(launcher: &[&str], body: F) {
+    run(body, &[Method::Zygote], LIMIT, launcher);
 }
 
 /// [`isolated`], once for each way in which processes are started.
 pub(crate) fn isolated_for_both<F: Fn()>(body: F) {
-    run(body, &METHODS, LIMIT);
+    run(body, &METHODS, LIMIT, &[]);
 }
 
 /// [`isolated_for_both`] for a body that takes long, on a machine that does other things besides.
 pub(crate) fn isolated_for_both_and_long<F: Fn()>(body: F) {
-    run(body, &METHODS, LONG_LIMIT);
+    run(body, &METHODS, LONG_LIMIT, &[]);
 }
 
 /// Says visibly that a test could not be made here, and why. For the body of a test, which returns
@@ -83,7 +89,7 @@ pub(crate) fn skip(reason: &str) {
 
 const SKIP: &str = "SKIP: ";
 
-fn run<F: Fn()>(body: F, methods: &[Method], limit: Duration) {
+fn run<F: Fn()>(body: F, methods: &[Method], limit: Duration, launcher: &[&str]) {
     let name = test_name::<F>();
     if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
         let before = Snapshot::take();
@@ -94,7 +100,15 @@ fn run<F: Fn()>(body: F, methods: &[Method], limit: Duration) {
     for method in methods {
         let mut trial = Trial::new(&format!("{name} ({})", method.name()), *method);
         trial.limit = limit;
-        let mut command = trial.command(&std::env::current_exe().expect("this program has a path"));
+        let program = std::env::current_exe().expect("this program has a path");
+        let mut command = match launcher {
+            [] => trial.command(&program),
+            [first, rest @ ..] => {
+                let mut command = trial.command(Path::new(first));
+                command.args(rest).arg(&program);
+                command
+            }
+        };
         command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(INSIDE, name);
         let ended = trial.run(&mut command);
         // No test of that name would be no test that failed.

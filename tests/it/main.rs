@@ -5,6 +5,7 @@ mod cleanup;
 mod compile_fail;
 mod delivery;
 mod harness;
+mod kills;
 mod limits;
 mod macros;
 mod process;

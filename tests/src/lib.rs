@@ -3,6 +3,7 @@
 pub mod board;
 pub mod chance;
 pub mod foreign;
+pub mod kills;
 pub mod memory;
 pub mod message;
 pub mod watch;

@@ -1,0 +1,88 @@
+//! A full system on all cores, and somebody who kills its processes at random moments.
+//!
+//! Senders, consumers and an actor work on one queue and one mailbox; the killer chooses victim and
+//! moment with a seed. The books are kept by the crew, on memory that the crate under test does
+//! not know. After every round the system comes to rest, and the books are audited:
+//!
+//! * INV1: what was accepted was handed out.
+//! * INV2: handed out once, and once more for each death or giving back; the count that consumers are
+//!   told is right.
+//! * INV3: no byte is of another message.
+//! * INV4: first deliveries are in the order of their sender.
+//! * INV5: everybody goes on within a second after the last death, and the queue is drained.
+//! * INV6: room for messages, memory and processes are as they were before.
+//! * INV7: who has mapped the memory is one of the crew.
+
+mod books;
+mod campaign;
+mod crew;
+
+use std::time::Duration;
+
+use actor_core::node::Counters;
+
+pub use books::Audit;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How many processes are killed.
+    pub kills: u64,
+    /// After how many of them the books are audited.
+    pub kills_per_round: u64,
+    /// Decides who is killed when.
+    pub seed: u64,
+}
+
+/// How it went; whatever was wrong is a panic.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Processes that were killed.
+    pub kills: u64,
+    /// Times that the zygote was killed besides.
+    pub zygotes: u64,
+    /// What the dead had under way.
+    pub hits: Hits,
+    /// The messages.
+    pub audit: Audit,
+    /// The longest time from a kill until the dead was recovered and reaped.
+    pub recovery_max: Duration,
+    /// The longest time until the system was at rest after a round.
+    pub rest_max: Duration,
+}
+
+/// What the dead were at, each counted once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hits {
+    /// A slot was half written.
+    pub writing: u64,
+    /// A message was in hand.
+    pub claimed: u64,
+    /// Room for a large message was in nobody's message.
+    pub between: u64,
+    /// Nothing of this.
+    pub other: u64,
+}
+
+impl Hits {
+    fn new(kills: u64, before: Counters, after: Counters) -> Hits {
+        let writing = after.died_writing - before.died_writing;
+        let claimed = after.died_claimed - before.died_claimed;
+        let between = after.died_between - before.died_between;
+        Hits { writing, claimed, between, other: kills.saturating_sub(writing + claimed + between) }
+    }
+
+    /// How many of a hundred deaths hit a slot or the gap between.
+    pub fn percent(&self) -> u64 {
+        let hits = self.writing + self.claimed + self.between;
+        100 * hits / (hits + self.other).max(1)
+    }
+}
+
+/// Carries out a plan.
+///
+/// # Panics
+/// An invariant does not hold; the text says which, and of what.
+pub fn run(plan: &Plan) -> Outcome {
+    campaign::Campaign::start(plan).run(plan)
+}
