@@ -196,7 +196,7 @@ impl Books {
         let before = self.change(from, number, |entry| {
             let kept = entry & !(0xffff << Entry::COUNT) & !Entry::COUNTED;
             let counted = count.map_or(0, |count| u64::from(count) << Entry::COUNT | Entry::COUNTED);
-            kept + (1 << Entry::DELIVERED) | counted
+            (kept + (1 << Entry::DELIVERED)) | counted
         })?;
         self.note_progress(seat);
         let count_min = before.delivered() + 1;
@@ -231,7 +231,7 @@ impl Books {
         let in_hand = self.seat(seat, IN_HAND + hand).load(Acquire);
         if let Some((from, number)) = named(in_hand) {
             let unsure = if in_hand & ACKNOWLEDGES != 0 { Entry::UNSURE } else { 0 };
-            let counted = self.change(from, number, |entry| entry + (1 << Entry::FAILED) | unsure);
+            let counted = self.change(from, number, |entry| (entry + (1 << Entry::FAILED)) | unsure);
             counted.expect("it was looked up when it came");
         }
     }
