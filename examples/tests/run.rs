@@ -1,6 +1,7 @@
 //! Runs the examples as a newcomer does, and compares what they print with what they promise.
 //!
-//! `cargo test` has built them beside this test; with `--test run` alone it has not.
+//! `cargo test` has built them beside this test; with `--test run` alone it has not. What has tests
+//! of its own, such as `wordcount`, is built for these and runs there.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -35,14 +36,4 @@ fn hello_process() {
     assert_eq!(text(&done.stdout).lines().map(digits).collect::<Vec<_>>(), promised);
     assert!(text(&done.stdout).starts_with("10 numbers summed up in process "));
     assert!(text(&done.stdout).contains(": 55\n"));
-}
-
-/// The sources of this very package, counted while workers are killed.
-#[test]
-fn wordcount() {
-    let sources = env!("CARGO_MANIFEST_DIR");
-    let done = run("wordcount", &[sources, "--workers", "2", "--kill-every", "1ms", "--seed", "7", "--verify"]);
-    assert!(done.status.success(), "{}", text(&done.stderr));
-    let out = text(&done.stdout);
-    assert!(out.ends_with("equal to the count of one thread\n"), "{out}");
 }
