@@ -261,16 +261,18 @@ fn a_killed_caller_leaves_nothing_undone() {
     });
 }
 
+/// For an actor that is up to begin with a call, and not for one that waits for ever.
+const LONG_ENOUGH: Duration = Duration::from_millis(200);
+
 #[test]
 fn who_is_killed_after_too_long_is_started_again() {
     isolated(|| {
         let desk = Desk::new();
         let (app, worker) = desk.supervised();
-        let limit = Duration::from_millis(20);
         for life in 1..=3 {
-            let Err(CallError::Died(report)) = worker.ask(life, Act::Wait).kill_after(limit).wait() else {
-                panic!("it has died");
-            };
+            worker.os_pid().wait().unwrap();
+            let overran = worker.ask(life, Act::Wait).kill_after(LONG_ENOUGH).wait();
+            let Err(CallError::Died(report)) = overran else { panic!("it has died: {overran:?}") };
             assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::KillAfter });
             assert_eq!(report.in_hand.as_ref().map(|in_hand| &*in_hand.handler), Some("ask"));
             assert_eq!(desk.entry(), first(life, life));
@@ -285,7 +287,7 @@ fn the_supervisor_learns_that_a_call_took_too_long() {
     isolated(|| {
         let desk = Desk::new();
         let (app, worker) = desk.supervised_as(actor_core::Restart::Permanent, 0);
-        let overran = worker.ask(1, Act::Wait).kill_after(Duration::from_millis(20)).wait();
+        let overran = worker.ask(1, Act::Wait).kill_after(LONG_ENOUGH).wait();
         let Err(CallError::Died(told)) = overran else { panic!("it has died: {overran:?}") };
         let actor_core::SupervisorEnd::GaveUp { report, .. } = app.join().unwrap() else { panic!("it gives up") };
         assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::KillAfter });
