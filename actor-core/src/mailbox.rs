@@ -33,6 +33,8 @@ pub(crate) struct Envelope {
     pub(crate) on_crash: OnCrash,
     /// Where the answer goes; a cast has none.
     pub(crate) reply: Option<ReplyAddress>,
+    /// The one life that it is for; 0 is any.
+    pub(crate) life: u32,
     pub(crate) sender: Participant,
 }
 
@@ -86,6 +88,11 @@ pub(crate) struct ReplyAddress {
 }
 
 impl Envelope {
+    /// Whether it is for this life of the actor.
+    pub(crate) fn is_for(&self, life: u32) -> bool {
+        self.life == 0 || self.life == life
+    }
+
     pub(crate) const BYTES: usize = 24;
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -100,6 +107,7 @@ impl Envelope {
             bytes[12..16].copy_from_slice(&reply.window.generation.to_le_bytes());
             bytes[16..20].copy_from_slice(&reply.generation.to_le_bytes());
         }
+        bytes[20..24].copy_from_slice(&self.life.to_le_bytes());
         bytes
     }
 
@@ -114,7 +122,7 @@ impl Envelope {
             generation: u32_at(16),
         });
         let on_crash = OnCrash::from_bytes([bytes[2], bytes[3]]);
-        Some(Envelope { handler: u16_at(0), on_crash, reply, sender: Participant(u16_at(4)) })
+        Some(Envelope { handler: u16_at(0), on_crash, reply, life: u32_at(20), sender: Participant(u16_at(4)) })
     }
 }
 
@@ -420,7 +428,7 @@ mod tests {
     }
 
     fn cast(handler: u16) -> Envelope {
-        Envelope { handler, on_crash: OnCrash::DeadLetter, reply: None, sender: Participant::NODE }
+        Envelope { handler, on_crash: OnCrash::DeadLetter, reply: None, life: 0, sender: Participant::NODE }
     }
 
     fn take(mailbox: &Mailbox, buffer: &mut Vec<u8>) -> (Envelope, Claim) {
@@ -504,7 +512,7 @@ mod tests {
     #[test]
     fn envelopes_survive_the_trip() {
         let reply = ReplyAddress { window: WindowId { index: 9, generation: 8 }, slot: 7, generation: 6 };
-        let envelope = Envelope { reply: Some(reply), on_crash: OnCrash::Redeliver(3), ..cast(500) };
+        let envelope = Envelope { reply: Some(reply), on_crash: OnCrash::Redeliver(3), life: 70_000, ..cast(500) };
         assert_eq!(Envelope::from_bytes(&envelope.to_bytes()), Some(envelope));
         assert_eq!(Envelope::from_bytes(&[0; 23]), None);
     }

@@ -18,7 +18,7 @@ pub(crate) const ARGUMENTS_MAX: usize = 12;
 #[rustfmt::skip]
 const RESERVED: &[&str] = &[
     // Methods of `ActorRef`, now and later.
-    "calls", "id", "name", "incarnation", "stop", "stop_now", "stop_timeout", "kill", "is_alive",
+    "calls", "id", "name", "incarnation", "in_life", "stop", "stop_now", "stop_timeout", "kill", "is_alive",
     "status", "pid", "join", "link", "unlink", "monitor", "demonitor", "register", "unregister",
     "cast", "call", "send", "spawn", "spawn_with", "define",
     // Methods of common traits, as long as they take `self`.

@@ -68,6 +68,8 @@ pub trait Calls: Copy + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     pub(super) actor: ActorId,
+    /// The one life that is meant; 0 is any.
+    pub(super) life: u32,
 }
 
 /// What an actor does at the moment.
@@ -93,13 +95,21 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<A: Actor> ActorRef<A> {
     pub(crate) fn new(actor: ActorId) -> ActorRef<A> {
-        ActorRef(A::Calls::new(Address { actor }))
+        ActorRef(A::Calls::new(Address { actor, life: 0 }))
     }
 
     /// What the actor can be asked; needed only where a trait in scope has a method of the name
     /// of a handler.
     pub fn calls(&self) -> &A::Calls {
         &self.0
+    }
+
+    /// What the actor can be asked in this one of its lives: when that is over, before or while a
+    /// message waits, it gives `NoProc`, and a cast that was sent becomes a dead letter.
+    ///
+    /// What was handed out when the life ended is never handed to the next, whatever its policy.
+    pub fn in_life(&self, incarnation: Incarnation) -> A::Calls {
+        A::Calls::new(Address { actor: incarnation.actor, life: incarnation.life })
     }
 
     /// The identity of the actor, across its restarts.
@@ -154,7 +164,7 @@ impl<A: Actor> ActorRef<A> {
     /// # Errors
     /// As for [`stop`](ActorRef::stop).
     pub fn stop_timeout(&self, timeout: Duration) -> Result<ExitReport, StopError> {
-        self.end(Request::StopActor { actor: self.id(), after_all: true, timeout }, timeout)
+        self.end(Request::StopActor { actor: self.id(), only: None, after_all: true, timeout }, timeout)
     }
 
     /// As [`stop`](ActorRef::stop), but only the message in hand is still handled. Queued calls
@@ -163,7 +173,8 @@ impl<A: Actor> ActorRef<A> {
     /// # Errors
     /// As for [`stop`](ActorRef::stop).
     pub fn stop_now(&self) -> Result<ExitReport, StopError> {
-        self.end(Request::StopActor { actor: self.id(), after_all: false, timeout: STOP_TIMEOUT }, STOP_TIMEOUT)
+        let timeout = STOP_TIMEOUT;
+        self.end(Request::StopActor { actor: self.id(), only: None, after_all: false, timeout }, timeout)
     }
 
     /// Kills the actor's process, whatever it does, and waits until it is gone. This ends one
@@ -172,23 +183,33 @@ impl<A: Actor> ActorRef<A> {
     /// # Errors
     /// [`StopError::NoProc`] when the actor has ended before.
     pub fn kill(&self) -> Result<ExitReport, StopError> {
-        self.end(Request::KillActor { actor: self.id() }, Duration::ZERO)
+        self.end(Request::KillActor { actor: self.id(), only: None }, Duration::ZERO)
     }
 
     fn end(&self, request: Request, timeout: Duration) -> Result<ExitReport, StopError> {
-        if context::is_own(self.id()) {
-            return Err(StopError::CallingSelf { name: A::OPTIONS.name, actor: self.id() });
-        }
-        let deadline = Deadline::after(timeout.saturating_add(SETTLE_TIMEOUT));
-        match node::ask(&request, deadline) {
-            Ok(Answer::Ended(report)) => Ok(*report),
-            Ok(_) => Err(self.no_proc()),
-            Err(error) => Err(StopError::System { name: A::OPTIONS.name, actor: self.id(), text: error.to_string() }),
-        }
+        end(A::OPTIONS.name, self.id(), &request, timeout)
     }
 
     fn no_proc(&self) -> StopError {
         StopError::NoProc { name: A::OPTIONS.name, actor: self.id() }
+    }
+}
+
+/// Asks the node for an end, and waits for it.
+pub(super) fn end(
+    name: &'static str,
+    actor: ActorId,
+    request: &Request,
+    timeout: Duration,
+) -> Result<ExitReport, StopError> {
+    if context::is_own(actor) {
+        return Err(StopError::CallingSelf { name, actor });
+    }
+    let deadline = Deadline::after(timeout.saturating_add(SETTLE_TIMEOUT));
+    match node::ask(request, deadline) {
+        Ok(Answer::Ended(report)) => Ok(*report),
+        Ok(_) => Err(StopError::NoProc { name, actor }),
+        Err(error) => Err(StopError::System { name, actor, text: error.to_string() }),
     }
 }
 

@@ -14,6 +14,7 @@ mod dispatch;
 mod error;
 mod future;
 pub mod handler;
+mod incarnation;
 mod main_guard;
 mod post;
 mod run;

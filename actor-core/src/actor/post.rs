@@ -49,9 +49,9 @@ impl HandlerInfo {
         Operation { verb, handler: self.name, name: self.actor, actor: address.actor }
     }
 
-    fn envelope(&self, reply: Option<ReplyAddress>) -> Envelope {
+    fn envelope(&self, address: Address, reply: Option<ReplyAddress>) -> Envelope {
         let sender = attached().map_or(Participant::NOBODY, |segment| segment.me());
-        Envelope { handler: self.index, on_crash: self.on_crash, reply, sender }
+        Envelope { handler: self.index, on_crash: self.on_crash, reply, life: address.life, sender }
     }
 }
 
@@ -66,8 +66,8 @@ pub(super) fn post<M, T, E>(
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<(), PostFailure> {
     encode(handler, message, buffer)?;
-    let mailbox = Mailbox::attach(address.actor).ok_or(PostFailure::NoProc)?;
-    let envelope = handler.info.envelope(reply);
+    let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
+    let envelope = handler.info.envelope(address, reply);
     match mailbox.post(&envelope, buffer, Deadline::Now) {
         // Room in its own mailbox is made by this very thread, and not while it waits.
         Err(PostError::Full) if !context::is_own(address.actor) => {}
@@ -95,9 +95,17 @@ pub(super) async fn post_async(
     deadline: Deadline,
 ) -> Result<(), PostFailure> {
     let payload = payload?;
-    let mailbox = Mailbox::attach(address.actor).ok_or(PostFailure::NoProc)?;
-    let envelope = info.envelope(reply);
+    let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
+    let envelope = info.envelope(address, reply);
     Ok(poll_fn(|task| mailbox.poll_post(&envelope, &payload, task, deadline)).await?)
+}
+
+/// The mailbox at an address, unless the life that it means is over.
+#[inline]
+fn mailbox_at(address: Address) -> Option<Mailbox> {
+    let mailbox = Mailbox::attach(address.actor)?;
+    // It may end before the message is read: the receiver looks as well.
+    (address.life == 0 || address.life == mailbox.life().0).then_some(mailbox)
 }
 
 impl From<PostError> for PostFailure {
@@ -115,15 +123,17 @@ impl From<PostError> for PostFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{ActorId, WindowId};
     use crate::mailbox::OnCrash;
 
     #[test]
     fn smoke() {
         let options = crate::actor::ActorOptions::named("test");
         let info = HandlerInfo::cast(3, "note", &options);
-        assert_eq!(info.envelope(None).on_crash, OnCrash::DeadLetter);
+        let address = Address { actor: ActorId(WindowId { index: 1, generation: 1 }), life: 0 };
+        assert_eq!(info.envelope(address, None).on_crash, OnCrash::DeadLetter);
         let info = info.on_crash(OnCrash::Redeliver(3));
-        let envelope = info.envelope(None);
+        let envelope = info.envelope(address, None);
         assert_eq!((envelope.handler, envelope.on_crash), (3, OnCrash::Redeliver(3)));
     }
 }

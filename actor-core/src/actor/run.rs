@@ -40,6 +40,10 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
             break reason;
         }
         match mailbox.next(&mut buffers.message, Deadline::Never) {
+            Next::Message { envelope, position } if !envelope.is_for(incarnation.life) => {
+                outlived(&mailbox, &envelope);
+                mailbox.acknowledge(position);
+            }
             Next::Message { envelope, position } => {
                 context.begin(&envelope, position);
                 let handled = actor.dispatch(buffers.delivery(&envelope), &mut context);
@@ -76,12 +80,23 @@ fn reply(mailbox: &Mailbox, envelope: &Envelope, outcome: &Outcome, text: &[u8])
             reply::answer(address, ReplyKind::Failed, b"the handler is for casts and does not reply");
         }
         (Outcome::Refused, None) => {
-            let why = String::from_utf8_lossy(text).into_owned();
-            // Without an answer the node is gone, and this process will be within a moment.
-            let _ = node::ask(&Request::RefuseInHand { actor: mailbox.id(), why }, Deadline::Never);
+            refuse(mailbox, String::from_utf8_lossy(text).into_owned());
         }
         (Outcome::Reply(_) | Outcome::Nothing, None) => {}
     }
+}
+
+/// The message in hand was for an earlier life.
+fn outlived(mailbox: &Mailbox, envelope: &Envelope) {
+    match envelope.reply {
+        Some(address) => drop(reply::answer(address, ReplyKind::NoProc, &[])),
+        None => refuse(mailbox, "the life that it was for is over".to_owned()),
+    }
+}
+
+fn refuse(mailbox: &Mailbox, why: String) {
+    // Without an answer the node is gone, and this process will be within a moment.
+    let _ = node::ask(&Request::RefuseInHand { actor: mailbox.id(), why }, Deadline::Never);
 }
 
 /// The message in hand and the reply to it, encoded; reused from one message to the next.

@@ -9,7 +9,7 @@ use super::thread::Node;
 use super::timers::Timer;
 use crate::core::{ChildKey, Event};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
-use crate::id::{ActorId, Participant, ProcessId};
+use crate::id::{ActorId, Incarnation, Participant, ProcessId};
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::reply;
 
@@ -226,6 +226,12 @@ impl Node {
 
     fn process_of(&self, participant: Option<Participant>) -> Option<ProcessId> {
         participant.and_then(|participant| self.processes.get(&participant)).map(|process| process.id)
+    }
+
+    /// Whether the life that somebody wants to end, if it must be a certain one, is the present one.
+    pub(super) fn is_on(&mut self, id: ActorId, only: Option<Incarnation>) -> bool {
+        let is_present = |actor: &mut Actor, life| actor.life == life && actor.participant.is_some();
+        only.is_none_or(|only| self.actor(id).is_some_and(|actor| is_present(actor, only.life)))
     }
 
     pub(super) fn stop_actor(&mut self, id: ActorId, after_all: bool, timeout: Duration, reply: Option<ReplyAddress>) {

@@ -75,7 +75,7 @@ fn send(
 ) -> Result<(), AskError> {
     let id = segment.node_mailbox().ok_or(AskError::Gone)?;
     let mailbox = Mailbox::attach(ActorId(id)).ok_or(AskError::Gone)?;
-    let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply, sender: segment.me() };
+    let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply, life: 0, sender: segment.me() };
     wire::with_buffer(|buffer| {
         wire::encode_into(buffer, request)?;
         mailbox.post(&envelope, buffer, deadline).map_err(|error| match error {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::boot::Entry;
 use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
-use crate::id::{ActorId, ProcessId};
+use crate::id::{ActorId, Incarnation, ProcessId};
 use crate::mailbox::{MailboxSize, OnCrash, ReplyAddress};
 use crate::wire::{self, DecodeError};
 
@@ -32,9 +32,9 @@ pub(crate) enum Request {
     /// Send SIGKILL, and say so in the report: [`Answer::Done`].
     KillProcess { process: ProcessId, by: KilledBy },
     /// Ask the actor to stop, kill it after `timeout`, answer when it has ended: [`Answer::Ended`].
-    StopActor { actor: ActorId, after_all: bool, timeout: Duration },
+    StopActor { actor: ActorId, only: Option<Incarnation>, after_all: bool, timeout: Duration },
     /// Kill the actor, answer when it has ended: [`Answer::Ended`].
-    KillActor { actor: ActorId },
+    KillActor { actor: ActorId, only: Option<Incarnation> },
     /// Kill the actor if it is at work on this call: [`Answer::Done`], else [`Answer::NoProc`].
     KillOverrun { actor: ActorId, reply: ReplyAddress },
     /// Answered when the actor has ended for good: [`Answer::Ended`].

@@ -43,7 +43,8 @@ fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
     if is_call && is_answered {
         return Verdict { redeliver: false, report: false, dead_letter: false };
     }
-    let redeliver = deliveries < envelope.on_crash.deliveries_max();
+    // What was for one life is for no other.
+    let redeliver = envelope.life == 0 && deliveries < envelope.on_crash.deliveries_max();
     Verdict {
         redeliver,
         report: is_call && !redeliver,
@@ -222,7 +223,7 @@ mod tests {
 
     fn envelope(on_crash: OnCrash, is_call: bool) -> Envelope {
         let address = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 0, generation: 1 };
-        Envelope { handler: 0, on_crash, reply: is_call.then_some(address), sender: Participant::NODE }
+        Envelope { handler: 0, on_crash, reply: is_call.then_some(address), life: 0, sender: Participant::NODE }
     }
 
     /// The table of the header, row by row.
@@ -245,6 +246,14 @@ mod tests {
             let judged = judge(&envelope(on_crash, is_call), is_answered, deliveries);
             assert_eq!(judged, expected, "call {is_call}, answered {is_answered}, {on_crash:?}, delivery {deliveries}");
         }
+    }
+
+    #[test]
+    fn what_is_for_one_life_is_for_no_other() {
+        let envelope = Envelope { life: 1, ..envelope(OnCrash::Redeliver(3), true) };
+        let expected = Verdict { redeliver: false, report: true, dead_letter: true };
+        assert_eq!(judge(&envelope, false, 1), expected);
+        assert!(envelope.is_for(1) && !envelope.is_for(2));
     }
 
     #[test]

@@ -265,8 +265,11 @@ impl Node {
             Request::Forget { process } => self.forget_process(process),
             Request::Signal { process, signal } => self.signal(process, signal, reply),
             Request::KillProcess { process, by } => self.kill_process(process, by, reply),
-            Request::StopActor { actor, after_all, timeout } => self.stop_actor(actor, after_all, timeout, reply),
-            Request::KillActor { actor } => self.kill_actor(actor, reply),
+            Request::StopActor { actor, only, after_all, timeout } if self.is_on(actor, only) => {
+                self.stop_actor(actor, after_all, timeout, reply);
+            }
+            Request::KillActor { actor, only } if self.is_on(actor, only) => self.kill_actor(actor, reply),
+            Request::StopActor { .. } | Request::KillActor { .. } => self.answer(reply, &Answer::NoProc),
             Request::KillOverrun { actor, reply: call } => self.kill_overrun(actor, call, reply),
             Request::JoinActor { actor } => self.join_actor(actor, reply),
             Request::RefuseInHand { actor, why } => self.refuse_in_hand(actor, envelope.sender, &why, reply),

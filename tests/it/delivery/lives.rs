@@ -121,6 +121,49 @@ fn t_18_a_reference_means_the_life_that_is_on() {
     });
 }
 
+#[test]
+fn t_18_an_incarnation_means_one_life() {
+    isolated(|| {
+        let desk = Desk::new();
+        let (app, worker) = desk.supervised();
+        let before = worker.incarnation().expect("it lives");
+        assert!(before.is_alive());
+        assert_eq!(worker.in_life(before).ask(1, Act::Note).wait().unwrap(), 1);
+        // Sent to a life that ends before it comes to them.
+        worker.note(2, Act::Wait).send().unwrap();
+        assert_eq!(desk.entries(2), [first(1, 1), first(2, 1)]);
+        worker.in_life(before).retry(3, Act::Note).send().unwrap();
+        let asking = thread::spawn(move || worker.in_life(before).ask_again(4, Act::Note).wait());
+        worker.note(5, Act::Note).send().unwrap();
+        until("all are queued", || worker.status().unwrap().queued == 3);
+        assert_eq!(before.kill().unwrap().reason, ExitReason::Killed { by: KilledBy::User });
+        let refused = asking.join().unwrap();
+        assert!(matches!(refused, Err(CallError::NoProc(_))), "{refused:?}");
+        assert_eq!(desk.entry(), first(5, 2));
+        assert_eq!(all_dead_letters().iter().map(number_in).collect::<Vec<_>>(), [2, 3]);
+        // Nothing that is meant for the one who is dead happens to the one who lives.
+        let after = worker.incarnation().expect("it lives again");
+        assert!(after.is_alive() && !before.is_alive());
+        assert!(matches!(before.kill(), Err(StopError::NoProc { .. })));
+        assert!(matches!(before.stop(), Err(StopError::NoProc { .. })));
+        let refused = worker.in_life(before).note(6, Act::Note).send();
+        assert!(matches!(refused, Err(SendError::NoProc(_))), "{refused:?}");
+        let refused = worker.in_life(before).ask(7, Act::Note).wait();
+        assert!(matches!(refused, Err(CallError::NoProc(_))), "{refused:?}");
+        assert_eq!(worker.incarnation(), Some(after));
+        // In hand at the end of its life, it is handed to nobody else.
+        worker.in_life(after).retry(8, Act::WaitOnce).send().unwrap();
+        assert_eq!(desk.entry(), first(8, 2));
+        after.kill().unwrap();
+        assert_eq!(worker.ask(9, Act::Note).wait().unwrap(), 9);
+        assert_eq!(desk.entry(), first(9, 3));
+        assert_eq!(all_dead_letters().iter().map(number_in).collect::<Vec<_>>(), [8]);
+        let last = worker.incarnation().expect("it lives again");
+        assert_eq!(last.stop().unwrap().reason, ExitReason::Shutdown(None));
+        finish(&app, desk);
+    });
+}
+
 /// Whoever gets the memory of an actor that has ended, an old reference never means him.
 #[test]
 fn t_18_a_reference_to_one_who_has_ended_never_means_another() {
