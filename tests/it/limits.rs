@@ -168,6 +168,10 @@ fn t_21_an_end_for_lack_of_memory_has_its_reason() {
         assert!(ended.status.success(), "{}", ended.text);
         assert!(trial.line("greedy:").contains("reason: OomKilled"), "{}", ended.text);
         assert!(trial.line("modest:").contains("reason: Signaled { signal: 9"), "{}", ended.text);
+        // And with an actor the work goes on.
+        let overeaten = trial.line("overeaten:");
+        assert!(overeaten.starts_with("Err(Died(") && overeaten.contains("reason: OomKilled"), "{overeaten}");
+        assert_eq!(trial.line("eaten:"), "Ok(0), life Some(3)");
         trial.assert_nothing_left();
     }
 }

@@ -54,6 +54,7 @@ fn t_21_an_end_by_c_code_has_its_reason() {
     });
 }
 
+/// The end for lack of memory, which needs a node with little of it, stands with the limits.
 #[test]
 fn c_21_after_a_crash_the_work_goes_on() {
     isolated(|| {

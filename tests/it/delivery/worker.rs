@@ -43,8 +43,6 @@ pub(super) enum End {
     Overflow,
     /// SIGKILL that did not come from the node.
     Sigkill,
-    /// Takes memory until there is none.
-    Gluttony,
 }
 
 /// A message in the journal: an entry is made when its handling begins.
@@ -185,7 +183,6 @@ fn end_by(end: End) {
             let own = rustix::process::getpid();
             rustix::process::kill_process(own, rustix::process::Signal::KILL).expect("a process may kill itself");
         }
-        End::Gluttony => eat(),
     }
 }
 
@@ -195,14 +192,6 @@ fn recurse(depth: u64) -> u64 {
         return 0;
     }
     recurse(depth + 1) + black_box(frame)[3]
-}
-
-/// Touches more and more memory, up to what a limit that is any good does not allow.
-fn eat() {
-    const MEAL: usize = 1 << 20;
-    const MEALS: usize = 1 << 10;
-    let eaten: Vec<Vec<u8>> = (0..MEALS).map(|meal| vec![black_box(meal as u8 | 1); MEAL]).collect();
-    black_box(eaten);
 }
 
 /// What a worker is made from, and how it is watched.
