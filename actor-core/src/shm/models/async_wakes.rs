@@ -53,6 +53,7 @@ fn async_wakeup_not_lost() {
 /// The first notifier is slow to take the bits: they may be those of the waiter for the second.
 #[test]
 fn async_wakeup_not_lost_to_a_notifier_before() {
+    // Three: with two, the notifier is not caught between the word and the bits.
     check(3, || {
         let ring = Tested::new(2);
         let task = task(&ring, A);

@@ -99,7 +99,29 @@ fn nobody_is_in_the_extent_of_another() {
     });
 }
 
-/// The sender dies at every step, a receiver takes over while recovery looks, a third one claims.
+/// A sender that has filled its extent and finds no slot gives it up.
+#[test]
+fn an_extent_given_up_can_be_claimed() {
+    check(3, || {
+        let large = Large::new();
+        let sender = {
+            let large = large.clone();
+            spawn(move || {
+                if large.claim(A) {
+                    large.bytes.set(1);
+                    extent::free(&large.word);
+                }
+            })
+        };
+        let is_sent = large.send(B, 2);
+        sender.join().unwrap();
+        assert_eq!(large.recv(C, true), is_sent.then_some(2));
+        large.assert_whole();
+    });
+}
+
+/// The sender dies at every step or ends, a receiver takes over while recovery looks, a third one
+/// claims.
 fn dead_sender(steps: u32, is_read: bool) -> bool {
     let large = Large::new();
     let has_died = mortal(steps, || large.send(A, 1)).is_none();
@@ -111,11 +133,10 @@ fn dead_sender(steps: u32, is_read: bool) -> bool {
         let large = large.clone();
         spawn(move || large.send(C, 2))
     };
-    if has_died {
-        large.recover(A);
-    }
+    large.recover(A);
     receiver.join().unwrap();
     next.join().unwrap();
+    assert!(!large.is_referred_to() || !large.claim(Participant::NODE), "free, and a message refers to it");
     while large.recv(Participant::NODE, true).is_some() {}
     large.assert_whole();
     has_died
@@ -123,12 +144,13 @@ fn dead_sender(steps: u32, is_read: bool) -> bool {
 
 #[test]
 fn recovery_of_a_dead_sender_while_its_message_is_received() {
-    check_deaths(2, |steps| dead_sender(steps, true));
+    // Three: the receiver ends and another claims while recovery is between its look and its change.
+    check_deaths(3, |steps| dead_sender(steps, true));
 }
 
 #[test]
 fn recovery_of_a_dead_sender_while_its_message_is_discarded() {
-    check_deaths(2, |steps| dead_sender(steps, false));
+    check_deaths(3, |steps| dead_sender(steps, false));
 }
 
 /// The receiver dies at every step; what it had not released comes again, with its extent.

@@ -8,8 +8,8 @@
 //! who interferes.
 //!
 //! Preemptions are bounded by 2 where three threads run, and by 3 where two do: a race between a
-//! pair of steps needs one preemption, one that needs somebody in between needs two. Higher bounds
-//! were run while the protocols were made, and found nothing more, but take minutes.
+//! pair of steps needs one preemption, one that needs somebody in between needs two. Where a model
+//! has another bound it says why. What needs more preemptions than the bound is not looked at.
 //!
 //! [`sequence`] and [`garbage`] do not need the checker: one thread, many random operations.
 

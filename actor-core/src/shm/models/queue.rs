@@ -140,6 +140,24 @@ fn return_list_before_new_items() {
     });
 }
 
+/// One who looks in vain says up to where he has looked; a return meanwhile is beyond that.
+#[test]
+fn a_return_during_a_look_is_found() {
+    check(3, || {
+        let ring = Tested::with(2, &[1]);
+        let held = slots::claim_read(&*ring, A).unwrap();
+        slots::note_return(&*ring);
+        let returner = {
+            let ring = ring.clone();
+            spawn(move || slots::give_back(&*ring, held.position, true))
+        };
+        let early = ring.try_recv(B).ok();
+        returner.join().unwrap();
+        assert_eq!(early.or_else(|| ring.try_recv(B).ok()), Some(1));
+        ring.assert_whole();
+    });
+}
+
 #[test]
 fn seal_races_with_claim_write() {
     check(3, || {
