@@ -19,6 +19,7 @@ mod reap;
 mod request;
 mod settle;
 mod stderr;
+mod stuck;
 mod supervisors;
 mod thread;
 mod timers;

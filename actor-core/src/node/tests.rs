@@ -149,3 +149,10 @@ fn a_request_behind_that_of_a_dead_process_is_served() {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     assert!(matches!(asking.join().unwrap(), Ok(Answer::Counters(_))));
 }
+
+#[test]
+fn who_hangs_in_the_middle_of_a_request_is_killed_when_others_wait() {
+    let process = spawn(unfinished, b"");
+    assert!(matches!(ask(&Request::Counters, soon()), Ok(Answer::Counters(_))));
+    assert_eq!(join(process).reason, ExitReason::Killed { by: KilledBy::Hung });
+}

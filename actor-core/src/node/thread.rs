@@ -16,6 +16,7 @@ use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
 use super::memory::MemoryKills;
 use super::request::{ActorSpec, Answer, Counters, DeadLetter, Request};
+use super::stuck::Stuck;
 use super::supervisors::Supervisor;
 use super::timers::{Timer, Timers};
 use super::zygote::Zygote;
@@ -42,7 +43,9 @@ pub(super) struct Node {
     pub(super) segment: &'static Segment,
     pub(super) epoll: OwnedFd,
     pub(super) bell: OwnedFd,
-    mailbox: Mailbox,
+    pub(super) mailbox: Mailbox,
+    /// Who keeps this thread from the requests of others.
+    pub(super) stuck: Option<Stuck>,
     pub(super) roster: Roster,
     pub(super) processes: BTreeMap<Participant, Process>,
     /// Processes that are not ready yet.
@@ -127,6 +130,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         epoll,
         bell,
         mailbox,
+        stuck: None,
         roster: Roster::default(),
         processes: BTreeMap::new(),
         starting: Vec::new(),
@@ -225,6 +229,7 @@ impl Node {
                 Timer::Trim(window) => self.trim(window),
                 Timer::TakeDown => self.take_down_doomed(),
                 Timer::Zygote(number) => self.on_zygote_timeout(number),
+                Timer::Stuck => self.on_stuck_timer(),
                 Timer::EndNow => self.kill_everything(),
             }
         }
@@ -242,7 +247,7 @@ impl Node {
         for _ in 0..REQUESTS_PER_TURN {
             let Some(Next::Message { envelope, position }) = self.mailbox.try_next(&mut buffer) else {
                 self.buffer = buffer;
-                return;
+                return self.look_for_stuck();
             };
             let request = wire::decode::<Request>(&buffer);
             self.mailbox.acknowledge(position);

@@ -419,6 +419,31 @@ pub(crate) fn take_next<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Ref
     Err(Refused::NotNow)
 }
 
+/// Who keeps the one consumer from messages that are there: the writer of the slot at the head, and
+/// the place, if something behind it is published.
+pub(crate) fn blocker<R: Ring>(ring: &R) -> Option<(Position, Participant)> {
+    let capacity = ring.capacity();
+    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
+    let mut writer = None;
+    for _ in 0..steps_max(capacity) {
+        let seen = match look(ring, at) {
+            Look::At(seen) => seen,
+            Look::Ahead(next) => {
+                at = next;
+                continue;
+            }
+            Look::Behind => return None,
+        };
+        match seen.state() {
+            State::Writing => writer = writer.or(Some((at, seen.participant()))),
+            State::Ready => return writer,
+            _ => return None,
+        }
+        at = at.next(capacity);
+    }
+    None
+}
+
 /// Frees a claimed slot for the next lap: the message is done.
 #[inline]
 pub(crate) fn release<R: Ring>(ring: &R, at: Position) {
