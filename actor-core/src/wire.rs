@@ -27,11 +27,13 @@ use rmp_serde::decode::Error as RmpDecodeError;
 use serde::{Deserialize, Serialize};
 
 mod buffer;
+pub(crate) mod bytes;
 mod guard;
 mod nesting;
 mod shape;
 
 pub(crate) use buffer::with_buffer;
+pub(crate) use bytes::Bytes;
 pub(crate) use shape::is_err;
 
 /// How many arrays and maps may lie within each other. An enum variant with fields counts as two.

@@ -15,6 +15,7 @@ use crate::exit::{ExitReason, ExitReport};
 use crate::mailbox::MailboxSize;
 use crate::node::{self, ActorSpec, Answer, Request, SpawnFailure, Stderr};
 use crate::time::Deadline;
+use crate::wire::Bytes;
 
 /// Starts actors; in the prelude.
 pub trait Spawn: Actor {
@@ -155,7 +156,7 @@ impl<A: Actor> Definition<A> {
             name: self.name(),
             type_name: type_name::<A>().to_owned(),
             entry,
-            args,
+            args: Bytes(args),
             handlers: A::HANDLERS.iter().map(|name| (*name).to_owned()).collect(),
             mailbox,
             start_timeout: self.options.start_timeout,

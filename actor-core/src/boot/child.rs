@@ -12,13 +12,14 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use super::entry::Start;
-use super::{Bytes, Order, guard};
+use super::{Order, guard};
 use crate::exit::EndKind;
 use crate::id::{Participant, ProcessId};
 use crate::shm::roster::Stage;
 use crate::shm::segment::Segment;
 use crate::sys::name::{self, Title};
 use crate::sys::{Errno, Pid, Signal, descriptor, environment, overflow, process};
+use crate::wire::Bytes;
 
 /// What a shell and Rust's own runtime make of a panic.
 const PANICKED: i32 = 101;

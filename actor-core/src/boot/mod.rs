@@ -22,4 +22,4 @@ mod tests;
 
 pub(crate) use entry::{Entry, Function, Start};
 pub use order::StartMethod;
-pub(crate) use order::{Arguments, Bytes, Order};
+pub(crate) use order::{Arguments, Order};

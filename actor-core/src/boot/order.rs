@@ -3,17 +3,14 @@
 //! Whoever makes the process (the zygote, the kernel's exec) carries nothing but the number of the
 //! participant. So an order is written once and read once, by the process it is for.
 
-use std::fmt;
 use std::os::fd::RawFd;
 
-use serde::de::{Deserializer, Error as _, Visitor};
-use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use crate::id::{ActorId, WindowId};
 use crate::shm::roster::Record;
-use crate::wire::{self, DecodeError, EncodeError};
+use crate::wire::{self, Bytes, DecodeError, EncodeError};
 
 /// What a process is told at its start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,45 +70,6 @@ impl Order {
     /// The record holds something else.
     pub(crate) fn read(record: &Record) -> Result<Order, BadOrder> {
         Ok(wire::decode(&record.order())?)
-    }
-}
-
-/// Bytes that encode as bytes and not as a list of numbers.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Bytes(pub(crate) Vec<u8>);
-
-impl fmt::Debug for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
-    }
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-        struct Copy;
-
-        impl Visitor<'_> for Copy {
-            type Value = Bytes;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                let mut copy = Vec::new();
-                copy.try_reserve_exact(bytes.len()).map_err(E::custom)?;
-                copy.extend_from_slice(bytes);
-                Ok(Bytes(copy))
-            }
-        }
-
-        deserializer.deserialize_bytes(Copy).map_err(D::Error::custom)
     }
 }
 

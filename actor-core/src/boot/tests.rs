@@ -17,7 +17,7 @@ use std::{env, fs, thread};
 use super::entry::tests::OTHER_CALLS;
 use super::launch::{self, Announcement, UnnamedZygote};
 use super::order::tests::order;
-use super::{Arguments, Bytes, Order, Start, StartMethod};
+use super::{Arguments, Order, Start, StartMethod};
 use crate::control::{self, Answer, Line};
 use crate::exit::EndKind;
 use crate::id::Participant;
@@ -26,6 +26,7 @@ use crate::shm::segment::{Segment, segment};
 use crate::sys::exec::Started;
 use crate::sys::pidfd::{self, End};
 use crate::sys::{Pid, Signal, epoll, eventfd, pipe};
+use crate::wire::Bytes;
 
 const LONG: Duration = Duration::from_secs(20);
 

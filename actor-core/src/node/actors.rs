@@ -103,7 +103,7 @@ impl Node {
         let plan = Plan {
             name: actor.spec.name.clone(),
             entry: actor.spec.entry,
-            args: actor.spec.args.clone(),
+            args: actor.spec.args.0.clone(),
             mailbox: Some(actor.mailbox.id()),
             stderr: actor.spec.stderr,
             start_timeout: actor.spec.start_timeout,

@@ -17,13 +17,14 @@ use super::request::{Answer, ProcessSpec, SpawnFailure, Stderr as StderrMode};
 use super::stderr::Stderr;
 use super::thread::{Node, Token};
 use super::timers::Timer;
-use crate::boot::{Arguments, Bytes, Entry, Order, StartMethod, launch};
+use crate::boot::{Arguments, Entry, Order, StartMethod, launch};
 use crate::exit::KilledBy;
 use crate::id::{ActorId, PARTICIPANTS_MAX, Participant, ProcessId, WindowId};
 use crate::mailbox::ReplyAddress;
 use crate::shm::blob;
 use crate::shm::roster::Stage;
 use crate::sys::{Pid, Signal, epoll, pidfd};
+use crate::wire::Bytes;
 
 /// Arguments up to this size travel in the order itself.
 const INLINE_ARGS_MAX: usize = 2048;
@@ -98,7 +99,7 @@ impl Node {
         let plan = Plan {
             name: spec.name,
             entry: spec.entry,
-            args: spec.args,
+            args: spec.args.0,
             mailbox: None,
             stderr: spec.stderr,
             start_timeout: spec.start_timeout,

@@ -14,7 +14,7 @@ use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, Incarnation, ProcessId};
 use crate::mailbox::{MailboxSize, OnCrash, ReplyAddress};
-use crate::wire::{self, DecodeError};
+use crate::wire::{self, Bytes, DecodeError};
 
 /// Asks for something to be done or told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ pub(crate) enum Answer {
 pub(crate) struct ProcessSpec {
     pub(crate) name: String,
     pub(crate) entry: Entry,
-    pub(crate) args: Vec<u8>,
+    pub(crate) args: Bytes,
     pub(crate) start_timeout: Duration,
     pub(crate) stderr: Stderr,
 }
@@ -114,7 +114,7 @@ pub(crate) struct ActorSpec {
     pub(crate) name: String,
     pub(crate) type_name: String,
     pub(crate) entry: Entry,
-    pub(crate) args: Vec<u8>,
+    pub(crate) args: Bytes,
     /// Names of the handlers, by number.
     pub(crate) handlers: Vec<String>,
     pub(crate) mailbox: MailboxSize,
@@ -154,6 +154,7 @@ pub struct DeadLetter {
     /// The handler that it was for.
     pub handler: String,
     /// The encoded arguments, in MessagePack; see [`DeadLetter::arguments`].
+    #[serde(with = "wire::bytes")]
     pub payload: Vec<u8>,
     /// What was to become of it at a crash.
     pub on_crash: OnCrash,

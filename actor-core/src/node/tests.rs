@@ -6,9 +6,10 @@ use super::*;
 use crate::boot::{Entry, Start};
 use crate::exit::{ExitReason, KilledBy};
 use crate::id::{ActorId, ProcessId};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, OnCrash};
 use crate::shm::slots;
 use crate::time::Deadline;
+use crate::wire::{self, Bytes};
 
 fn soon() -> Deadline {
     Deadline::after(Duration::from_secs(20))
@@ -18,7 +19,7 @@ fn spec(entry: fn(Start), args: &[u8]) -> ProcessSpec {
     ProcessSpec {
         name: "tested".into(),
         entry: Entry::of(entry).unwrap(),
-        args: args.to_vec(),
+        args: Bytes(args.to_vec()),
         start_timeout: Duration::from_secs(10),
         stderr: Stderr::Capture,
     }
@@ -155,4 +156,25 @@ fn who_hangs_in_the_middle_of_a_request_is_killed_when_others_wait() {
     let process = spawn(unfinished, b"");
     assert!(matches!(ask(&Request::Counters, soon()), Ok(Answer::Counters(_))));
     assert_eq!(join(process).reason, ExitReason::Killed { by: KilledBy::Hung });
+}
+
+#[test]
+fn what_a_request_carries_is_not_made_longer() {
+    let args = vec![0xff; 4 << 20];
+    let mut bytes = Vec::new();
+    wire::encode_into(&mut bytes, &Request::SpawnProcess(spec(obedient, &args))).unwrap();
+    assert!(bytes.len() < args.len() + 1000, "{} bytes", bytes.len());
+    let letter = DeadLetter {
+        actor: "tested".into(),
+        handler: "note".into(),
+        payload: args.clone(),
+        on_crash: OnCrash::Fail,
+        deliveries: 1,
+        deaths: Vec::new(),
+        is_call: false,
+        reason: "a test".into(),
+    };
+    bytes.clear();
+    wire::encode_into(&mut bytes, &Answer::DeadLetters(vec![letter])).unwrap();
+    assert!(bytes.len() < args.len() + 1000, "{} bytes", bytes.len());
 }

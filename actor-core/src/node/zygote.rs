@@ -23,11 +23,12 @@ use std::time::{Duration, Instant};
 use super::launch::error_chain;
 use super::thread::{Node, Token};
 use super::timers::Timer;
+use crate::boot::StartMethod;
 use crate::boot::launch::{self, Announcement, UnnamedZygote};
-use crate::boot::{Bytes, StartMethod};
 use crate::control::{self, Answer, ControlError, Line};
 use crate::id::Participant;
 use crate::sys::{Signal, epoll, pidfd};
+use crate::wire::Bytes;
 
 /// Zygotes that died before they were ready, in a row, after which processes are executed instead.
 const FAILURES_MAX: u32 = 3;

@@ -12,7 +12,7 @@ use super::handle::Process;
 use crate::boot::{Entry, Function};
 use crate::node::{self, Answer, ProcessSpec, Request, Stderr};
 use crate::time::Deadline;
-use crate::wire;
+use crate::wire::{self, Bytes};
 
 /// What may differ from one process to another.
 ///
@@ -81,7 +81,7 @@ impl Options {
             Err(source) => return Err(SpawnError::Encode { name, source }),
         }
         let Options { start_timeout, stderr, .. } = *self;
-        Ok(ProcessSpec { name, entry, args: bytes, start_timeout, stderr })
+        Ok(ProcessSpec { name, entry, args: Bytes(bytes), start_timeout, stderr })
     }
 }
 
