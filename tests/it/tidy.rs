@@ -20,6 +20,30 @@ const WRAPPED: &[(&str, &str)] =
 /// Files that may call `thread::sleep`, each with the reason. Never to wait for something.
 const SLEEP_ALLOWED: &[(&str, &str)] = &[];
 
+/// What the root of the repository holds. Everything else has its place in one of the folders, or is
+/// made by a build and does not belong here.
+const ROOT: &[&str] = &[
+    ".ci",
+    ".gitignore",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "STYLE.md",
+    "actor-core",
+    "actor-macros",
+    "book",
+    "examples",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "tests",
+];
+/// What git and cargo put beside it.
+const MADE: &[&str] = &[".git", "target"];
+
 const FILE_LINES_MAX: usize = 700;
 const FUNCTION_LINES_MAX: usize = 70;
 
@@ -174,6 +198,22 @@ fn has_absolute(line: &str, path: &str) -> bool {
 }
 
 #[test]
+fn the_root_holds_what_belongs_there() {
+    fn rule(names: &[String]) -> Vec<String> {
+        let is_known = |name: &String| ROOT.iter().chain(MADE).any(|known| known == name);
+        let others = names.iter().filter(|name| !is_known(name));
+        others.map(|name| format!("{name}: does not belong into the root")).collect()
+    }
+    assert_eq!(rule(&["target".into(), "build.log".into(), "tests".into()]).len(), 1);
+    let entries = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: Vec<String> = entries.collect();
+    expect_none(
+        ROOT.iter().filter(|name| !names.iter().any(|n| n == *name)).map(|n| format!("{n}: not there")).collect(),
+    );
+    expect_none(rule(&names));
+}
+
+#[test]
 fn versions_agree_with_the_changelog() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     let manifest = read("Cargo.toml");
@@ -241,7 +281,7 @@ fn visit(root: &Path, seen: &mut dyn FnMut(&str, &str)) {
         for entry in entries {
             let path = entry.path();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            let is_made = ["target", ".git", "book/book", "benches/target"].contains(&&*name);
+            let is_made = ["target", ".git", "book/book"].contains(&&*name);
             let kind = entry.file_type().unwrap();
             if kind.is_dir() && !is_made {
                 folders.push(path);
