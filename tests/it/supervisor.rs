@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actor_core::prelude::*;
 use actor_core::queue::{Close, Queue};
-use actor_core::{ChildPhase, KilledBy, StartError, SupervisorEnd, SupervisorError};
+use actor_core::{AutoShutdown, ChildPhase, KilledBy, StartError, Strategy, SupervisorEnd, SupervisorError};
 use actor_tests::watch::until;
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +162,59 @@ fn one_restart_too_many_ends_the_supervisor() {
         assert!(!b.is_alive());
         assert_eq!(entries(&journal).last().map(String::as_str), Some("stop b"));
         journal.close(Close::Now);
+    });
+}
+
+#[test]
+fn a_strategy_says_who_is_started_again_together() {
+    isolated(|| {
+        for (strategy, restarted) in [
+            (Strategy::OneForOne, &["start b"][..]),
+            (Strategy::RestForOne, &["stop c", "start b", "start c"]),
+            (Strategy::OneForAll, &["stop c", "stop a", "start a", "start b", "start c"]),
+        ] {
+            let journal = journal();
+            let mut app = Supervisor::builder().strategy(strategy);
+            let [a, b, c] = ["a", "b", "c"].map(|name| app.child(child(name, &journal)).unwrap());
+            let app = app.start().unwrap();
+            entries(&journal);
+            b.kill().unwrap();
+            let told: Vec<String> = restarted.iter().map(|_| journal.recv().unwrap()).collect();
+            assert_eq!(told, restarted, "{strategy:?}");
+            // The same references reach them, also those that were stopped on the way.
+            for actor in [a, b, c] {
+                actor.os_pid().wait().unwrap();
+            }
+            app.stop().unwrap();
+            assert_eq!(entries(&journal), ["stop c", "stop b", "stop a"], "{strategy:?}");
+            journal.close(Close::Now);
+        }
+    });
+}
+
+#[test]
+fn a_supervisor_ends_with_its_significant_children() {
+    isolated(|| {
+        for (auto_shutdown, last) in [(AutoShutdown::AnySignificant, "a"), (AutoShutdown::AllSignificant, "b")] {
+            let journal = journal();
+            let mut app = Supervisor::builder().auto_shutdown(auto_shutdown);
+            let significant =
+                |name| ChildSpec { restart: Restart::Transient, significant: true, ..child(name, &journal) };
+            let (a, b) = (app.child(significant("a")).unwrap(), app.child(significant("b")).unwrap());
+            app.child(child("c", &journal)).unwrap();
+            let app = app.start().unwrap();
+            a.leave().send().unwrap();
+            if last == "b" {
+                until("its end is seen", || matches!(a.os_pid().wait(), Err(CallError::NoProc(_))));
+                b.leave().send().unwrap();
+            }
+            assert_eq!(app.join(), Ok(SupervisorEnd::AutoShutdown { child: last.into() }));
+            assert_eq!(
+                entries(&journal).last().map(String::as_str),
+                Some(if last == "b" { "stop c" } else { "stop b" })
+            );
+            journal.close(Close::Now);
+        }
     });
 }
 

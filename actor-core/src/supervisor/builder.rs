@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::error::StartError;
 use super::handle::Supervisor;
 use crate::actor::{Actor, ActorRef, Definition, SpawnError};
-use crate::core::{Backoff, ChildRules, Intensity, Restart, Shutdown, SupervisorRules};
+use crate::core::{AutoShutdown, Backoff, ChildRules, Intensity, Restart, Shutdown, Strategy, SupervisorRules};
 use crate::id::ActorId;
 use crate::node::{self, Answer, Request, SpawnFailure};
 use crate::time::Deadline;
@@ -41,6 +41,8 @@ pub struct ChildSpec<A: Actor> {
     pub restart: Restart,
     /// How it is stopped.
     pub shutdown: Shutdown,
+    /// Whether its end matters to the supervisor's [`AutoShutdown`].
+    pub significant: bool,
     /// How long to wait between attempts when it does not come up.
     pub backoff: Backoff,
 }
@@ -54,6 +56,7 @@ impl<A: Actor> ChildSpec<A> {
             actor,
             restart: Restart::default(),
             shutdown: Shutdown::default(),
+            significant: false,
             backoff: Backoff::default(),
         }
     }
@@ -62,9 +65,10 @@ impl<A: Actor> ChildSpec<A> {
 /// Asks nothing of the arguments.
 impl<A: Actor> fmt::Debug for ChildSpec<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ChildSpec { id, actor: _, restart, shutdown, backoff } = self;
+        let ChildSpec { id, actor: _, restart, shutdown, significant, backoff } = self;
         let mut debug = f.debug_struct("ChildSpec");
-        debug.field("id", id).field("restart", restart).field("shutdown", shutdown).field("backoff", backoff);
+        debug.field("id", id).field("restart", restart).field("shutdown", shutdown);
+        debug.field("significant", significant).field("backoff", backoff);
         debug.finish_non_exhaustive()
     }
 }
@@ -102,6 +106,20 @@ impl SupervisorBuilder {
         SupervisorBuilder { rules: SupervisorRules::default(), made: Vec::new(), start_timeout: SETTLE_TIMEOUT }
     }
 
+    /// Which other children are started again together with one that failed: none unless said
+    /// otherwise.
+    pub fn strategy(mut self, strategy: Strategy) -> SupervisorBuilder {
+        self.rules.strategy = strategy;
+        self
+    }
+
+    /// Whether the supervisor ends when its [significant](ChildSpec::significant) children have
+    /// ended: never unless said otherwise.
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> SupervisorBuilder {
+        self.rules.auto_shutdown = auto_shutdown;
+        self
+    }
+
     /// How many restarts within a period are too many: one in five seconds unless said otherwise.
     pub fn intensity(mut self, intensity: Intensity) -> SupervisorBuilder {
         self.rules.intensity = intensity;
@@ -116,12 +134,12 @@ impl SupervisorBuilder {
     /// [`SpawnError::Encode`] if the child's arguments cannot be encoded, [`SpawnError::System`] if
     /// there is no room for another mailbox. The builder is as it was before.
     pub fn child<A: Actor>(&mut self, spec: impl Into<ChildSpec<A>>) -> Result<ActorRef<A>, SpawnError> {
-        let ChildSpec { id, actor: definition, restart, shutdown, backoff } = spec.into();
+        let ChildSpec { id, actor: definition, restart, shutdown, significant, backoff } = spec.into();
         let spec = definition.spec()?;
         let (name, start_timeout) = (spec.name.clone(), spec.start_timeout);
         let actor = make(Request::MakeActor(spec)).map_err(|text| SpawnError::System { name, text })?;
         self.made.push(actor);
-        self.rules.children.push(ChildRules { id, restart, shutdown, significant: false, backoff });
+        self.rules.children.push(ChildRules { id, restart, shutdown, significant, backoff });
         self.start_timeout = self.start_timeout.saturating_add(start_timeout);
         Ok(ActorRef::new(actor))
     }
