@@ -45,6 +45,38 @@ pub(crate) struct WindowId {
 pub struct ActorId(pub(crate) WindowId);
 
 /// One life of an actor: its identity and the number of the life, counted from 1.
+///
+/// ```
+/// use actor_core::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Actor, Serialize, Deserialize)]
+/// struct Counter {
+///     words: u64,
+/// }
+///
+/// #[handlers]
+/// impl Counter {
+///     #[call]
+///     fn total(&self) -> u64 {
+///         self.words
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let mut app = Supervisor::builder();
+///     let counter = app.child(Counter { words: 0 })?;
+///     let app = app.start()?;
+///     let first = counter.incarnation().expect("it was started just now");
+///     first.kill()?;
+///     // The reference means whoever lives now; the incarnation never means the next life.
+///     assert_eq!(counter.total().wait()?, 0);
+///     assert!(!first.is_alive());
+///     assert!(matches!(first.kill(), Err(StopError::NoProc { .. })));
+///     app.stop()?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Incarnation {
     pub(crate) actor: ActorId,

@@ -55,9 +55,12 @@
 //! # The parts
 //! - [`Actor`], [`handlers`]: define an actor; [`ActorRef`]: use it; [`Call`] and [`Cast`]: how
 //!   long to wait, and what then. [`Call::kill_after`] stops work for real.
+//! - [`Supervisor`], [`ChildSpec`]: actors that are started together, started again when they fail,
+//!   and stopped together.
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
 //! - [`queue`]: many senders and receivers, any processes.
 //! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
+//! - `testing`, with the feature of that name: whether a test leaves something behind.
 //!
 //! Handles (`ActorRef`, `Queue`) are plain data: they can be cloned, compared and sent in messages
 //! and arguments. Neither side needs an async runtime, and both work inside one: calls, casts,

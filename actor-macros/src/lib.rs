@@ -39,6 +39,30 @@ use proc_macro::TokenStream;
 ///
 /// Unless the `#[handlers]` block has an `#[init]`, the value itself travels to the new process,
 /// so that the type has to be `Serialize` and `Deserialize`.
+///
+/// ```
+/// use actor_core::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Actor, Serialize, Deserialize)]
+/// #[actor(name = "echo", capacity = 16, max_message = "1KiB", timeout = "2s")]
+/// struct Echo;
+///
+/// #[handlers]
+/// impl Echo {
+///     #[call]
+///     fn echo(&self, bytes: Vec<u8>) -> Vec<u8> {
+///         bytes
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let echo = Echo.spawn()?;
+///     assert_eq!(echo.echo(vec![1, 2]).wait()?, [1, 2]);
+///     assert!(matches!(echo.echo(vec![0; 2000]).wait(), Err(CallError::TooLarge { .. })));
+///     Ok(())
+/// }
+/// ```
 #[proc_macro_derive(Actor, attributes(actor))]
 pub fn derive_actor(input: TokenStream) -> TokenStream {
     expand::declaration::derive(input.into()).into()
@@ -55,6 +79,44 @@ pub fn derive_actor(input: TokenStream) -> TokenStream {
 /// in the crate of its type. Beside the block it writes a type named after the actor, such as
 /// `CounterCalls`, which has one method per handler, with the handler's documentation; an
 /// `ActorRef<Counter>` dereferences to it.
+///
+/// ```
+/// use actor_core::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Actor, Serialize, Deserialize)]
+/// struct Counter {
+///     words: u64,
+/// }
+///
+/// #[handlers]
+/// impl Counter {
+///     /// Adds the words of `text` and returns the running total.
+///     #[call]
+///     fn add(&mut self, text: String) -> u64 {
+///         self.words += Counter::count(&text);
+///         self.words
+///     }
+///
+///     #[cast]
+///     fn reset(&mut self) {
+///         self.words = 0;
+///     }
+///
+///     /// Nobody can ask for this from outside.
+///     fn count(text: &str) -> u64 {
+///         text.split_whitespace().count() as u64
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let counter = Counter { words: 0 }.spawn()?;
+///     assert_eq!(counter.add("two words".into()).wait()?, 2);
+///     counter.reset().send()?;
+///     assert_eq!(counter.add("and one more".into()).wait()?, 3);
+///     Ok(())
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn handlers(options: TokenStream, input: TokenStream) -> TokenStream {
     expand::block::handlers(options.into(), input.into()).into()
@@ -67,6 +129,28 @@ pub fn handlers(options: TokenStream, input: TokenStream) -> TokenStream {
 /// twelve, and where it likes a `&mut Context<Self>`. It may be `async`. From `Result<T, E>` the
 /// caller gets `T`, or `E` as `CallError::Handler(E)`. `#[call(on_crash = "redeliver(3)")]`
 /// overrides the actor's `call_policy`.
+///
+/// ```
+/// # use actor_core::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Actor, Serialize, Deserialize)]
+/// # struct Divider;
+/// #[handlers]
+/// impl Divider {
+///     #[call]
+///     fn divide(&self, dividend: u32, divisor: u32) -> Result<u32, String> {
+///         dividend.checked_div(divisor).ok_or_else(|| format!("{dividend} / {divisor}"))
+///     }
+/// }
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let divider = Divider.spawn()?;
+/// assert_eq!(divider.divide(7, 2).wait()?, 3);
+/// let Err(CallError::Handler(text)) = divider.divide(7, 0).wait() else { panic!("there is no such number") };
+/// assert_eq!(text, "7 / 0");
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn call(_options: TokenStream, input: TokenStream) -> TokenStream {
     expand::alone::handler_attribute("call", input.into()).into()
@@ -77,6 +161,33 @@ pub fn call(_options: TokenStream, input: TokenStream) -> TokenStream {
 /// As [`#[call]`](macro@call), but the method returns nothing, or `Result<(), E>` whose `Err`
 /// ends the actor as `Failed`. `#[cast(on_crash = "redeliver(3)")]` overrides the actor's
 /// `cast_policy`.
+///
+/// ```
+/// # use actor_core::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Actor, Serialize, Deserialize)]
+/// # struct Journal { lines: Vec<String> }
+/// #[handlers]
+/// impl Journal {
+///     #[cast]
+///     fn write(&mut self, line: String) {
+///         self.lines.push(line);
+///     }
+///
+///     #[call]
+///     fn count(&self) -> usize {
+///         self.lines.len()
+///     }
+/// }
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let journal = Journal { lines: Vec::new() }.spawn()?;
+/// journal.write("one".into()).send()?;
+/// journal.write("two".into()).send()?;
+/// assert_eq!(journal.count().wait()?, 2); // messages of one sender keep their order
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn cast(_options: TokenStream, input: TokenStream) -> TokenStream {
     expand::alone::handler_attribute("cast", input.into()).into()
@@ -85,9 +196,39 @@ pub fn cast(_options: TokenStream, input: TokenStream) -> TokenStream {
 /// In a [`#[handlers]`](macro@handlers) block: makes the actor, in its own process, from the
 /// arguments that travelled there.
 ///
-/// The function has no `self`, returns `Self` or `Result<Self, E>` where `E: Display`, and may
-/// be `async` and take a `&mut Context<Self>`. Every restart begins here, from the same
-/// arguments. Start such an actor by `Indexer::define(arguments).spawn()`.
+/// The function has no `self`, returns `Self` or `Result<Self, E>` where `E: Display`, whose text
+/// reaches whoever spawned the actor, and may be `async` and take a `&mut Context<Self>`. Every
+/// restart begins here, from the same arguments. Start such an actor by `Indexer::define(arguments).spawn()`.
+///
+/// ```
+/// # use actor_core::prelude::*;
+/// /// Has what cannot travel, so it is made where it lives.
+/// #[derive(Actor)]
+/// struct Reader {
+///     lines: std::io::Lines<std::io::BufReader<std::fs::File>>,
+/// }
+///
+/// #[handlers]
+/// impl Reader {
+///     #[init]
+///     fn open(path: String) -> std::io::Result<Reader> {
+///         let file = std::fs::File::open(path)?;
+///         Ok(Reader { lines: std::io::BufRead::lines(std::io::BufReader::new(file)) })
+///     }
+///
+///     #[call]
+///     fn next(&mut self) -> Option<String> {
+///         self.lines.next()?.ok()
+///     }
+/// }
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let reader = Reader::define("Cargo.toml".into()).spawn()?;
+/// assert_eq!(reader.next().wait()?.as_deref(), Some("[package]"));
+/// assert!(matches!(Reader::define("none".into()).spawn(), Err(SpawnError::Init { .. })));
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn init(_options: TokenStream, input: TokenStream) -> TokenStream {
     expand::alone::handler_attribute("init", input.into()).into()
@@ -98,6 +239,33 @@ pub fn init(_options: TokenStream, input: TokenStream) -> TokenStream {
 ///
 /// The method takes `&mut self` or `&self`, and where it likes a `&mut Context<Self>` and a
 /// `&ExitReason`. It may be `async`.
+///
+/// ```
+/// # use actor_core::prelude::*;
+/// # use actor_core::queue::Queue;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Actor, Serialize, Deserialize)]
+/// struct Guest {
+///     book: Queue<String>,
+/// }
+///
+/// #[handlers]
+/// impl Guest {
+///     #[terminate]
+///     fn leave(&mut self, reason: &ExitReason) {
+///         let _ = self.book.send(format!("a guest {reason}"));
+///     }
+/// }
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let book = Queue::bounded(8)?;
+/// Guest { book: book.clone() }.spawn()?.stop()?;
+/// assert_eq!(book.recv()?, "a guest stopped as asked");
+/// Guest { book: book.clone() }.spawn()?.kill()?;
+/// assert!(book.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn terminate(_options: TokenStream, input: TokenStream) -> TokenStream {
     expand::alone::handler_attribute("terminate", input.into()).into()
@@ -107,6 +275,24 @@ pub fn terminate(_options: TokenStream, input: TokenStream) -> TokenStream {
 ///
 /// A plain `fn main()` can use actors as well; it only lacks these two conveniences. The
 /// function may return anything that `main` may return.
+///
+/// ```
+/// # use actor_core::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Actor, Serialize, Deserialize)]
+/// # struct Counter { words: u64 }
+/// # #[handlers]
+/// # impl Counter {
+/// #     #[call]
+/// #     fn total(&self) -> u64 { self.words }
+/// # }
+/// #[actor_core::main]
+/// async fn main() -> actor_core::Result<()> {
+///     let counter = Counter { words: 7 }.spawn()?;
+///     assert_eq!(counter.total().await?, 7);
+///     Ok(())
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, input: TokenStream) -> TokenStream {
     main_fn::wrap(options.into(), input.into()).into()

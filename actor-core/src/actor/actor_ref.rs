@@ -28,7 +28,7 @@ use crate::time::Deadline;
 ///
 /// Handlers are called like methods, see [`Call`](super::Call) and [`Cast`](super::Cast):
 ///
-/// ```no_run
+/// ```
 /// # use actor_core::prelude::*;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Actor, Serialize, Deserialize)]

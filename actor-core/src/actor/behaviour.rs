@@ -71,6 +71,12 @@ pub use crate::mailbox::OnCrash;
 ///         }
 ///     }
 /// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let doubler = Doubler::define(()).spawn()?;
+///     assert_eq!(doubler.double(21).wait()?, 42);
+///     Ok(())
+/// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `#[handlers]` block",

@@ -33,6 +33,43 @@ use crate::wire;
 /// may still handle it. When the actor dies with the call in hand, the caller gets
 /// [`CallError::Died`] with the exit report at once, unless the call's policy hands it to the next
 /// life. When the actor is being restarted, the call waits in the mailbox for the next life.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actor_core::KilledBy;
+/// use actor_core::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Actor, Serialize, Deserialize)]
+/// struct Worker;
+///
+/// #[handlers]
+/// impl Worker {
+///     #[call]
+///     fn square(&self, n: u64) -> u64 {
+///         n * n
+///     }
+///
+///     #[call]
+///     fn hang(&self) {
+///         loop {
+///             std::thread::park();
+///         }
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let worker = Worker.spawn()?;
+///     assert_eq!(worker.square(7).wait()?, 49);
+///     // This one never comes to an end, so it is given one.
+///     let Err(CallError::Died(report)) = worker.hang().kill_after(Duration::from_millis(20)).wait() else {
+///         panic!("nobody answers");
+///     };
+///     assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::KillAfter });
+///     Ok(())
+/// }
+/// ```
 #[must_use = "a call does nothing until it is sent: `.wait()` for the reply, or `.await` it"]
 pub struct Call<M: 'static, T: 'static = (), E: 'static = Infallible> {
     pub(super) address: Address,

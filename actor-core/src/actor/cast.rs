@@ -21,6 +21,45 @@ use crate::wire;
 ///
 /// What was sent is in the mailbox when this returns, and outlives a crash of the actor. A send
 /// that fails gives the cast back inside its error.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actor_core::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Actor, Serialize, Deserialize)]
+/// #[actor(capacity = 2)]
+/// struct Journal {
+///     lines: Vec<String>,
+/// }
+///
+/// #[handlers]
+/// impl Journal {
+///     #[cast]
+///     fn write(&mut self, line: String) {
+///         self.lines.push(line);
+///     }
+///
+///     #[call]
+///     fn count(&self) -> usize {
+///         self.lines.len()
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let journal = Journal { lines: Vec::new() }.spawn()?;
+///     journal.write("one".into()).send()?;
+///     journal.write("two".into()).send()?;
+///     match journal.write("three".into()).try_send() {
+///         // It has come back, to be sent with more patience.
+///         Err(SendError::Full(cast)) => cast.timeout(Duration::from_secs(10)).send()?,
+///         other => other?,
+///     }
+///     assert_eq!(journal.count().wait()?, 3);
+///     Ok(())
+/// }
+/// ```
 #[must_use = "a cast does nothing until it is sent: `.send()`, `.try_send()` or `.await` it"]
 pub struct Cast<M: 'static> {
     pub(super) address: Address,

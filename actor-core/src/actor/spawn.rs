@@ -22,7 +22,7 @@ pub trait Spawn: Actor {
     /// Starts the actor in a process of its own, with itself as the argument, and returns when it
     /// is ready.
     ///
-    /// ```no_run
+    /// ```
     /// # use actor_core::prelude::*;
     /// # use serde::{Deserialize, Serialize};
     /// # #[derive(Actor, Serialize, Deserialize)]
@@ -76,6 +76,43 @@ pub trait StartsItself: Actor<Args = Self> {}
 impl<A: Actor<Args = A>> StartsItself for A {}
 
 /// What it takes to start an actor, as often as wanted.
+///
+/// ```
+/// use std::path::PathBuf;
+///
+/// use actor_core::prelude::*;
+///
+/// #[derive(Actor)]
+/// struct Finder {
+///     names: Vec<PathBuf>,
+/// }
+///
+/// #[handlers]
+/// impl Finder {
+///     #[init]
+///     fn new(folder: PathBuf) -> std::io::Result<Finder> {
+///         let entries = std::fs::read_dir(folder)?;
+///         Ok(Finder { names: entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()? })
+///     }
+///
+///     #[call]
+///     fn count(&self) -> usize {
+///         self.names.len()
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let options = SpawnOptions { name: Some("finder of sources".into()), ..SpawnOptions::default() };
+///     let definition = Finder::define("src".into()).with(options);
+///     let (one, other) = (definition.spawn()?, definition.spawn()?);
+///     assert_ne!(one.id(), other.id());
+///     assert_eq!(one.count().wait()?, other.count().wait()?);
+///
+///     let error = Finder::define("no/such/folder".into()).spawn().unwrap_err();
+///     assert!(error.to_string().contains("No such file"));
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Definition<A: Actor> {
     /// What the actor is made from, at each start and restart.

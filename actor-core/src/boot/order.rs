@@ -44,6 +44,10 @@ pub(crate) enum Arguments {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartMethod {
     /// Forked by the zygote: a tenth of a millisecond.
+    ///
+    /// A zygote that turns out to be of another build than the node, or of another protocol, is not
+    /// used: a `tracing` warning has both, and after three zygotes that failed, for whatever reason,
+    /// processes are executed for a while instead.
     #[default]
     Zygote,
     /// Executed anew by the node: a millisecond, and nothing is shared with other processes.

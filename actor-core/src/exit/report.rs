@@ -14,6 +14,24 @@ use crate::id::ActorId;
 /// The account of one process's end.
 ///
 /// `{}` prints one line; `{:#}` adds what the process last wrote to stderr.
+///
+/// ```
+/// use actor_core::ExitReason;
+/// use actor_core::process::{JoinError, Process};
+///
+/// fn give_up(_: ()) {
+///     eprintln!("out of ideas");
+///     std::process::exit(3);
+/// }
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let Err(JoinError::Died(report)) = Process::spawn(give_up, ())?.join() else { panic!("it does not return") };
+/// assert_eq!(report.reason, ExitReason::ExitCode(3));
+/// assert_eq!(report.stderr, "out of ideas\n");
+/// assert!(format!("{report}").ends_with("exited with code 3"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitReport {
     /// The name that `ps` showed: the actor's, or the process's own.

@@ -135,6 +135,37 @@ const AT_HAND: Duration = Duration::from_secs(5);
 
 /// Takes up to `max` dead letters, the oldest first, out of the node's store.
 ///
+/// The store holds up to 1024 letters with 16 MiB of arguments in all. The oldest are dropped to
+/// make room, and a letter of more than 16 MiB at once; [`Counters::dead_letters_dropped`] counts
+/// both. One answer has up to 8 MiB, and a letter at least: ask again until there is none.
+///
+/// ```
+/// use actor_core::node;
+/// use actor_core::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Actor, Serialize, Deserialize)]
+/// struct Fragile;
+///
+/// #[handlers]
+/// impl Fragile {
+///     #[cast]
+///     fn take(&mut self, text: String) {
+///         panic!("{text}");
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let fragile = Fragile.spawn()?;
+///     fragile.take("too much".into()).send()?;
+///     let _ = fragile.stop(); // has ended, of itself or by this
+///     let letters = node::dead_letters(10)?;
+///     assert_eq!(letters[0].handler, "take");
+///     assert_eq!(letters[0].arguments::<(String,)>()?, ("too much".to_owned(),));
+///     assert_eq!(node::counters()?.dead_letters, 1);
+///     Ok(())
+/// }
+/// ```
 /// # Errors
 /// The node is gone or does not answer within 5 s.
 pub fn dead_letters(max: usize) -> io::Result<Vec<DeadLetter>> {

@@ -145,7 +145,8 @@ pub(crate) enum SpawnFailure {
 
 /// A message that no actor handled to its end.
 ///
-/// Dead letters are kept by the node, the oldest dropped first, until somebody takes them.
+/// Dead letters are kept by the node, up to 1024 of them and 16 MiB, the oldest dropped first, until
+/// somebody takes them with [`dead_letters`](crate::node::dead_letters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeadLetter {

@@ -34,8 +34,27 @@ use crate::wire;
 /// | end it, whatever it does | [`kill`](Process::kill) |
 /// | wait for its end together with other things | [`sentinel`](Process::sentinel) |
 ///
+/// ```
+/// use actor_core::ExitReason;
+/// use actor_core::process::{JoinError, Process};
+///
+/// fn divide((a, b): (u32, u32)) -> u32 {
+///     a / b
+/// }
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let divided = Process::spawn(divide, (7, 2))?;
+/// assert_eq!(divided.join()?, 3);
+///
+/// let failed = Process::spawn(divide, (7, 0))?;
+/// let Err(JoinError::Died(report)) = failed.join() else { panic!("there is no such number") };
+/// assert!(matches!(report.reason, ExitReason::Panicked { .. }));
+/// # Ok(())
+/// # }
+/// ```
 /// All of these work at any time and as often as wanted; what the process has left behind when it
-/// ended stays with the handle. Dropping the handle lets the process go on unwatched: it ends by
+/// ended stays with the handle. Until it is asked for, the node keeps it, for the 65 536 processes
+/// that ended last; what is older is dropped, result and all. Dropping the handle lets the process go on unwatched: it ends by
 /// itself, or with the node.
 pub struct Process<R> {
     id: ProcessId,

@@ -11,6 +11,24 @@ use crate::shm::post::Wake;
 /// [`done`](Task::done) acknowledges it. Dropped without, by a panic too, it goes back to the queue
 /// with its [`delivery_count`](Task::delivery_count) raised, and so it does when this process dies.
 /// Until then it counts as unfinished for [`Queue::join`](super::Queue::join).
+///
+/// There is room for 1024 held tasks per queue, or as many as its capacity if that is less; a task
+/// beyond these stays in its slot while it is held, and so takes away room from senders.
+///
+/// ```
+/// use actor_core::queue::Queue;
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let queue = Queue::bounded(10)?;
+/// queue.send("a".to_owned())?;
+/// drop(queue.recv_task()?); // not done, so it goes back
+/// let task = queue.recv_task()?;
+/// assert_eq!((task.as_str(), task.delivery_count()), ("a", 2));
+/// task.done();
+/// queue.join(); // nothing is unfinished
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a task that is dropped goes back to the queue"]
 pub struct Task<T> {
     item: Option<T>,

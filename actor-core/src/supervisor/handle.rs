@@ -79,6 +79,9 @@ impl Supervisor {
 
     /// Waits until the supervisor has ended, and says why it did.
     ///
+    /// The node remembers the ends of the last 256 supervisors; one that ended before those is
+    /// [`SupervisorError::NoProc`].
+    ///
     /// # Errors
     /// See [`SupervisorError`].
     pub fn join(&self) -> Result<SupervisorEnd, SupervisorError> {
