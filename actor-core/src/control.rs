@@ -159,6 +159,11 @@ impl Line {
         Ok(())
     }
 
+    /// Whether the zygote has anything to say: it only answers.
+    pub(crate) fn is_answer_due(&self) -> bool {
+        !self.is_ready || self.unanswered > 0
+    }
+
     /// What the zygote has said, `None` if nothing new. To be asked after each ring of the bell
     /// until it is `None`.
     ///

@@ -300,6 +300,12 @@ impl ReplySlot {
         self.take_answer(buffer)
     }
 
+    /// [`ReplySlot::wait`] for an answer that surely takes longer than a spin.
+    pub(crate) fn wait_asleep(&mut self, deadline: Deadline, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
+        self.sleep(deadline);
+        self.take_answer(buffer)
+    }
+
     /// Sleeps until the answer is there or the deadline has passed.
     #[cold]
     fn sleep(&self, deadline: Deadline) {

@@ -49,7 +49,8 @@ pub(crate) fn ask(request: &Request, deadline: Deadline) -> Result<Answer, AskEr
         Err(error) => return Err(AskError::Slot(error)),
     };
     send(segment, request, Some(slot.address()), deadline)?;
-    wire::with_buffer(|buffer| match slot.wait(deadline, buffer) {
+    // The node thread sleeps in its interest list, so nothing comes back within a spin.
+    wire::with_buffer(|buffer| match slot.wait_asleep(deadline, buffer) {
         Some(ReplyKind::Value) => Ok(wire::decode(buffer)?),
         Some(ReplyKind::NoProc | ReplyKind::Closed | ReplyKind::Exit) => Err(AskError::Gone),
         Some(ReplyKind::Error | ReplyKind::Failed) => {

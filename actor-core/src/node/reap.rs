@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::Release;
 use super::housekeeping::TRIM_AFTER;
 use super::launch::{Process, Role};
 use super::request::{Answer, SpawnFailure};
+use super::stderr::Drained;
 use super::thread::{Exited, Node};
 use super::timers::Timer;
 use crate::exit::{EndRecord, Evidence, ExitReason, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, classify};
@@ -35,21 +36,28 @@ const LAST_TURNS: usize = 5;
 
 impl Node {
     pub(super) fn on_stderr(&mut self, participant: Participant) {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.resize(DRAIN_BYTES, 0);
-        if let Some(stderr) = self.processes.get_mut(&participant).and_then(|process| process.stderr.as_mut())
-            && !stderr.drain(&mut buffer)
-        {
+        self.drain_turn(participant);
+    }
+
+    fn drain_turn(&mut self, participant: Participant) -> Drained {
+        let Some(stderr) = self.processes.get_mut(&participant).and_then(|process| process.stderr.as_mut()) else {
+            return Drained::Closed;
+        };
+        self.buffer.resize(DRAIN_BYTES, 0);
+        let drained = stderr.drain(&mut self.buffer);
+        if drained == Drained::Closed {
             // Closed by all writers: it would be readable for ever.
             let _ = epoll::remove(self.epoll.as_fd(), stderr.reader());
         }
-        self.buffer = buffer;
+        drained
     }
 
     /// Reads the last words: what a pipe can hold, and no more if somebody goes on writing.
     fn drain_stderr(&mut self, participant: Participant) {
         for _ in 0..LAST_TURNS {
-            self.on_stderr(participant);
+            if self.drain_turn(participant) != Drained::Partly {
+                return;
+            }
         }
     }
 

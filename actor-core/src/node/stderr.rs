@@ -55,8 +55,8 @@ impl Stderr {
         &self.tail
     }
 
-    /// Reads what is there, a turn's worth of it. False: no more will ever come.
-    pub(super) fn drain(&mut self, buffer: &mut [u8]) -> bool {
+    /// Reads what is there, a turn's worth of it.
+    pub(super) fn drain(&mut self, buffer: &mut [u8]) -> Drained {
         let mut taken = 0;
         while taken < TURN_BYTES_MAX {
             match pipe::read(self.reader.as_fd(), buffer) {
@@ -65,12 +65,23 @@ impl Stderr {
                     self.tail.push(&buffer[..count]);
                     pass_on(&buffer[..count]);
                 }
-                Ok(Read::Empty) => return true,
-                Ok(Read::Closed) | Err(_) => return false,
+                Ok(Read::Empty) => return Drained::Empty,
+                Ok(Read::Closed) | Err(_) => return Drained::Closed,
             }
         }
-        true
+        Drained::Partly
     }
+}
+
+/// What a turn of reading has left in a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drained {
+    /// There may be more.
+    Partly,
+    /// Nothing for now.
+    Empty,
+    /// Nothing, and no more will ever come.
+    Closed,
 }
 
 /// Writes to the node's own stderr as much as it takes without waiting.
@@ -95,9 +106,9 @@ mod tests {
         let mut stderr = Stderr::new().unwrap();
         pipe::write(stderr.writer().unwrap(), b"").unwrap();
         let mut buffer = [0; 64];
-        assert!(stderr.drain(&mut buffer));
+        assert_eq!(stderr.drain(&mut buffer), Drained::Empty);
         stderr.drop_writer();
-        assert!(!stderr.drain(&mut buffer));
+        assert_eq!(stderr.drain(&mut buffer), Drained::Closed);
         assert_eq!(stderr.tail().text(), "");
     }
 }

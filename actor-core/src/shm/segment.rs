@@ -74,6 +74,8 @@ struct Prologue {
     attention: AtomicU32,
     /// For each window class, where the search for a free window starts.
     window_hints: [AtomicU32; WINDOW_CLASSES.len()],
+    /// How many of the seats there are: one for each CPU that the node may use.
+    cpus: AtomicU32,
     spin_seats: [AtomicU32; SPIN_SEATS],
     /// Windows that the node is asked to look at.
     attention_bits: [AtomicU64; WINDOWS_MAX.div_ceil(64)],
@@ -134,6 +136,9 @@ impl Segment {
         prologue.protocol.store(PROTOCOL, Relaxed);
         prologue.node_pid.store(std::process::id(), Relaxed);
         prologue.participants_end.store(2, Relaxed);
+        // Counted once: to look at limits of control groups takes longer than to start a process.
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        prologue.cpus.store(cpus.min(SPIN_SEATS) as u32, Relaxed);
         prologue.magic.store(MAGIC, Release);
         Ok(segment)
     }
@@ -350,8 +355,9 @@ impl Segment {
     }
 
     /// The seats of those who spin; a seat holds its participant or 0.
-    pub(crate) fn spin_seats(&self, cpus: usize) -> &[AtomicU32] {
-        &self.prologue().spin_seats[..cpus.clamp(1, SPIN_SEATS)]
+    pub(crate) fn spin_seats(&self) -> &[AtomicU32] {
+        let prologue = self.prologue();
+        &prologue.spin_seats[..(prologue.cpus.load(Relaxed) as usize).min(SPIN_SEATS)]
     }
 
     fn prologue(&self) -> &'static Prologue {

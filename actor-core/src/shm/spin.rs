@@ -6,7 +6,6 @@
 //! Who has spun in vain several times in a row spins rarely, until it pays again.
 
 use std::cell::Cell;
-use std::sync::LazyLock;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
@@ -24,8 +23,6 @@ const LOOKS: u32 = 32;
 const VAIN_MAX: u32 = 4;
 const RARELY: u32 = 16;
 
-static CPUS: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
-
 thread_local! {
     /// Vain spins in a row, then waits without a spin.
     static VAIN: Cell<u32> = const { Cell::new(0) };
@@ -33,10 +30,11 @@ thread_local! {
 
 /// Repeats `test` for a short while, if a seat is free. `None`: go to sleep.
 pub(crate) fn spin<T>(segment: &Segment, deadline: Deadline, mut test: impl FnMut() -> Option<T>) -> Option<T> {
-    if *CPUS < 2 || !worth_it() {
+    let seats = segment.spin_seats();
+    if seats.len() < 2 || !worth_it() {
         return None;
     }
-    let _seat = Seat::take(segment.spin_seats(*CPUS), segment.me())?;
+    let _seat = Seat::take(seats, segment.me())?;
     let start = Instant::now();
     let limit = deadline.remaining().map_or(SPIN_MAX, |left| left.min(SPIN_MAX));
     loop {
@@ -65,7 +63,7 @@ fn worth_it() -> bool {
 
 /// Frees the seats of a dead participant.
 pub(crate) fn recover(segment: &Segment, dead: Participant) {
-    for seat in segment.spin_seats(*CPUS) {
+    for seat in segment.spin_seats() {
         let _ = seat.compare_exchange(u32::from(dead.0), 0, AcqRel, Acquire);
     }
 }
