@@ -118,6 +118,8 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
 
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     fn names(input: &Input, root: &Path) -> Vec<String> {
@@ -146,13 +148,15 @@ mod tests {
         symlink("self", at("self")).unwrap();
         symlink("nowhere", at("dangling")).unwrap();
         let _socket = UnixListener::bind(at("socket")).unwrap();
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
         let input = find(&[dir.path().into()]).unwrap();
         assert_eq!(names(&input, dir.path()), ["file"]);
         let told: Vec<String> = input.skipped.iter().map(Skip::to_string).collect();
         let told = told.join("\n");
-        assert_eq!(input.skipped.len(), 4, "{told}");
+        assert_eq!(input.skipped.len(), 5, "{told}");
         assert_eq!(told.matches("symbolic link").count(), 3, "{told}");
         assert_eq!(told.matches("socket: not a file").count(), 1, "{told}");
+        assert_eq!(told.matches("fifo: not a file").count(), 1, "{told}");
     }
 
     #[test]

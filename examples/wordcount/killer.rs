@@ -1,12 +1,11 @@
-//! Who kills workers: a thread that picks one by chance at every interval, until it is told to stop.
+//! Who kills workers: a thread that does so at every interval, until it is told to stop.
 //!
-//! A worker may be waiting, at work or just starting; it is asked nothing and warned of nothing.
+//! Whom it kills is decided elsewhere. A worker may be waiting, at work or just starting; it is
+//! asked nothing and warned of nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use crate::chance::Chance;
 
 /// One killer at work, seen by all threads.
 #[derive(Default)]
@@ -20,12 +19,12 @@ pub(crate) struct Killer {
 pub(crate) struct UntilDropped<'a>(&'a Killer);
 
 impl Killer {
-    /// Kills one of `victims` every so often. `kill` says whether there was anybody to kill: a
-    /// victim may be dead already, its successor not made yet.
-    pub(crate) fn work<V>(&self, victims: &[V], every: Duration, mut chance: Chance, kill: impl Fn(&V) -> bool) {
+    /// Kills every so often. `kill` says whether there was anybody to kill: a victim may be dead
+    /// already, its successor not made yet.
+    pub(crate) fn work(&self, every: Duration, mut kill: impl FnMut() -> bool) {
         let mut next = Instant::now() + every;
         while !self.is_over_by(next) {
-            if kill(&victims[chance.below(victims.len())]) {
+            if kill() {
                 self.kills.fetch_add(1, Ordering::Relaxed);
             }
             // A kill that took longer than the interval is not made up for.
@@ -70,12 +69,13 @@ mod tests {
         let (told, killed) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(|| {
-                let kill = |victim: &usize| told.send(*victim).is_ok() && *victim != 1;
-                killer.work(&[0, 1, 2], Duration::from_micros(10), Chance::new(7), kill);
+                let mut victims = 0..;
+                let kill = || victims.next().is_some_and(|victim| told.send(victim).is_ok() && victim % 3 != 1);
+                killer.work(Duration::from_micros(10), kill);
             });
             let _until = killer.until_dropped();
             let first: Vec<usize> = killed.iter().take(30).collect();
-            assert!((0..3).all(|victim| first.contains(&victim)), "{first:?}");
+            assert_eq!(first, (0..30).collect::<Vec<_>>());
             while killer.kills() < 10 {
                 thread::yield_now();
             }
@@ -89,7 +89,7 @@ mod tests {
         let killer = Killer::default();
         let begin = Instant::now();
         thread::scope(|scope| {
-            scope.spawn(|| killer.work(&[()], Duration::from_secs(3600), Chance::new(1), |()| true));
+            scope.spawn(|| killer.work(Duration::from_secs(3600), || true));
             drop(killer.until_dropped());
         });
         assert!(begin.elapsed() < Duration::from_secs(60));

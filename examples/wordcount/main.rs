@@ -6,6 +6,7 @@
 //! piece after the other, and the main process adds up. Start reading in `workers`; the other files
 //! are what any program of this kind has. Exit codes: 0, 1 if `--verify` finds a difference or the
 //! workers cannot work, 2 if what was asked for makes no sense.
+//! `ratio.sh` measures what a second worker is good for.
 
 mod args;
 mod built_from;
@@ -141,8 +142,12 @@ fn print(to: &mut dyn Write, text: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use std::fs::{self, File};
+    use std::os::unix::fs::symlink;
+    use std::path::{Path, PathBuf};
+
+    use actor_core::process::Process;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
 
@@ -185,20 +190,101 @@ mod tests {
     }
 
     #[test]
+    fn a_kill_that_prevents_the_first_start_costs_time_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "to be or not to be").unwrap();
+        let prevented = (0..1000).any(|seed: u32| {
+            let seed = seed.to_string();
+            let args = ["--workers", "3", "--kill-every", "300us", "--seed", &seed, "--top", "1", "--verify"];
+            let (code, out, err) = wordcount(dir.path(), &args);
+            assert_eq!((code, &*err), (0, ""), "seed {seed}: {out}");
+            assert!(out.contains("2  be") && out.contains("equal"), "seed {seed}: {out}");
+            !out.contains(" 0 at the first start")
+        });
+        assert!(prevented, "no start was hit");
+    }
+
+    /// The name of a directory to be made, and how.
+    type Place = (&'static str, fn(&Path) -> io::Result<()>);
+
+    #[test]
     fn bad_input_is_exit_code_2_and_said_on_stderr() {
+        const PLACES: [Place; 6] = [
+            ("absent", |_| Ok(())),
+            ("empty", |path| fs::create_dir(path)),
+            ("dangling", |path| symlink("nowhere", path)),
+            ("loop", |path| symlink("loop", path)),
+            ("fifo", |path| Ok(mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0)?)),
+            ("folders only", |path| fs::create_dir_all(path.join("a/b"))),
+        ];
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a"), "a").unwrap();
-        let absent = dir.path().join("absent");
-        for (dir, args, word) in [
-            (dir.path(), &["--workers", "0"][..], "at least 1"),
-            (dir.path(), &["--kill-every", "0"], "longer"),
-            (dir.path(), &["--fast"], "usage:"),
-            (&absent, &[], "absent"),
+        for (args, word) in [
+            (&["--workers", "0"][..], "at least 1"),
+            (&["--workers", "257"], "at most 256"),
+            (&["--kill-every", "0"], "longer"),
+            (&["--kill-every", "soon"], "looks like"),
+            (&["--top", "all"], "not a number"),
+            (&["--seed"], "missing"),
+            (&["--fast"], "usage:"),
+            (&["another"], "one DIR"),
         ] {
-            let (code, out, err) = wordcount(dir, args);
-            assert_eq!((code, &*out), (2, ""), "{err}");
-            assert!(err.contains(word), "{word} is not in {err}");
+            refuses(dir.path(), args, word);
         }
+        for (name, make) in PLACES {
+            let place = dir.path().join(name);
+            make(&place).unwrap();
+            refuses(&place, &[], name);
+        }
+    }
+
+    #[track_caller]
+    fn refuses(dir: &Path, args: &[&str], word: &str) {
+        let (code, out, err) = wordcount(dir, args);
+        assert_eq!((code, &*out), (2, ""), "{args:?}: {err}");
+        assert!(err.contains(word), "{word} is not in {err}");
+    }
+
+    #[test]
+    fn a_file_in_place_of_a_directory_is_counted_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        fs::write(&file, "to be").unwrap();
+        fs::write(dir.path().join("b"), "or not").unwrap();
+        let (code, out, err) = wordcount(&file, &["--workers", "1", "--verify"]);
+        assert_eq!((code, &*err), (0, ""), "{out}");
+        assert!(out.contains("2, 2 different"), "{out}");
+    }
+
+    /// Runs in a process of its own, whose memory nobody else uses: the exit code, and by how many
+    /// KiB the most memory that it ever had has grown.
+    fn run_measured(dir: PathBuf) -> (u8, String, u64) {
+        let before = peak_kib();
+        let (code, out, err) = wordcount(&dir, &["--workers", "2", "--top", "0", "--verify"]);
+        (code, out + &err, peak_kib() - before)
+    }
+
+    fn peak_kib() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    #[test]
+    fn large_files_are_streamed() {
+        const MIB: usize = 1 << 20;
+        let dir = tempfile::tempdir().unwrap();
+        let text = "to be or not to be\n".repeat(MIB / 19);
+        let mut large = File::create(dir.path().join("large")).unwrap();
+        (0..48).for_each(|_| large.write_all(text.as_bytes()).unwrap());
+        // Text at its beginning, and then 4 GiB of nothing.
+        let sparse = dir.path().join("sparse");
+        fs::write(&sparse, text.repeat(4)).unwrap();
+        File::options().write(true).open(&sparse).unwrap().set_len(4 << 30).unwrap();
+        let (code, out, grown) = Process::spawn(run_measured, dir.path().to_owned()).unwrap().join().unwrap();
+        assert_eq!(code, 0, "{out}");
+        assert!(out.contains("1 binary") && out.contains("sparse: binary"), "{out}");
+        assert!(grown < 16 * 1024, "{grown} KiB for 48 MiB of text:\n{out}");
     }
 
     #[test]

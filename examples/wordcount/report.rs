@@ -40,6 +40,8 @@ pub(crate) struct Skipped {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Losses {
     pub(crate) kills: u64,
+    /// First starts of all workers that a kill has prevented.
+    pub(crate) killed_starts: u64,
     /// Kills of a worker that had a piece of text in hand.
     pub(crate) kills_at_work: u64,
     pub(crate) restarts: u64,
@@ -97,13 +99,14 @@ fn table(report: &Report) -> Vec<(&'static str, String)> {
         (skipped.not_files, "not files"),
     ];
     let skips = skips.map(|(count, reason)| format!("{} {reason}", grouped(count))).join(", ");
+    let kills = [losses.kills, losses.kills_at_work, losses.killed_starts].map(grouped);
     let seed = report.seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
     vec![
         ("files", grouped(report.files)),
         ("bytes", grouped(report.bytes)),
         ("words", format!("{}, {different} different", grouped(totals.words()))),
         ("skipped", format!("{} ({skips})", grouped(skipped.sum()))),
-        ("kills", format!("{}, {} at work{seed}", grouped(losses.kills), grouped(losses.kills_at_work))),
+        ("kills", format!("{}, {} at work, {} at the first start{seed}", kills[0], kills[1], kills[2])),
         ("restarts", format!("{}, of {allowed} allowed in {:?}", grouped(losses.restarts), intensity.period)),
         ("redelivered", grouped(losses.redelivered)),
         ("dead letters", grouped(losses.dead_letters)),
@@ -143,20 +146,26 @@ mod tests {
         report.totals.merge(&Counts::of("a b a")).unwrap();
         report.skipped.binary = 2;
         report.skipped.links = 1;
-        report.losses = Losses { kills: 5, kills_at_work: 4, ..Losses::default() };
+        report.losses =
+            Losses { kills: 1005, kills_at_work: 4, killed_starts: 1, restarts: 1003, redelivered: 3, dead_letters: 2 };
+        report.intensity = Intensity { restarts: 2000, period: Duration::from_secs(3) };
+        report.seed = Some(7);
         let text = text(&report, 1);
         let lines: Vec<String> = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(lines[..2], ["2 a", ""]);
-        for line in [
+        let expected = [
             "files 1,234",
+            "bytes 50,000,000",
             "words 3, 2 different",
             "skipped 3 (2 binary, 0 not UTF-8, 0 unreadable, 1 symbolic links, 0 not files)",
-            "kills 5, 4 at work",
+            "kills 1,005, 4 at work, 1 at the first start (seed 7)",
+            "restarts 1,003, of 2,000 allowed in 3s",
+            "redelivered 3",
+            "dead letters 2",
             "time 0.25 s, 200 MB/s (2 workers)",
             "one thread 0.50 s, 100 MB/s",
-        ] {
-            assert!(lines.iter().any(|l| l == line), "{line} is not in\n{text}");
-        }
+        ];
+        assert_eq!(lines[2..], expected);
     }
 
     #[test]

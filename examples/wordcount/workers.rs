@@ -3,16 +3,17 @@
 //! This process reads and adds up, each of its threads with one piece of text at a time: it takes
 //! the next piece, calls a worker with it and adds the result to the totals. That a worker is
 //! killed over the piece does not show here, since its successor answers the call. So a piece is
-//! added up exactly once, by whoever waited for it.
+//! added up exactly once, by whoever waited for it. Who kills begins before anybody has started and
+//! ends when all is counted.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use actor_core::node::{self, Counters};
 use actor_core::prelude::*;
-use actor_core::{Backoff, SupervisorEnd, SupervisorError};
+use actor_core::{Backoff, KilledBy, StartError, SupervisorBuilder, SupervisorEnd, SupervisorError};
 
 use crate::chance::Chance;
 use crate::chunks::{CHUNK_BYTES, Chunk, Chunks};
@@ -27,6 +28,10 @@ const IN_FLIGHT: usize = 2;
 
 /// A worker that does not live long enough for so little will never get anything done.
 const PART_BYTES_MIN: usize = 1 << 10;
+
+/// A supervisor does not begin with a child that dies while it starts for the first time. So often
+/// it is tried anew if that was one of our kills; most starts are over before the next kill.
+const STARTS_MAX: u64 = 1000;
 
 /// How often restarts are looked up for the progress bar.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -63,28 +68,30 @@ pub(crate) fn count_with_workers(
     crew: Crew,
     seen: &mut (dyn FnMut(&Chunk, Losses) + Send),
 ) -> Result<(Totals, Losses), CrewError> {
-    let before = counters().map_err(CrewError::Start)?;
-    let (supervisor, workers) = crew.start().map_err(CrewError::Start)?;
     let job = Job {
         source: Mutex::new(Ok(chunks)),
         part_bytes: AtomicUsize::new(CHUNK_BYTES),
         sink: Mutex::new(Sink { totals: Totals::default(), losses: Losses::default(), looked: Instant::now(), seen }),
         killer: Killer::default(),
-        before,
+        victims: Mutex::default(),
+        killed_starts: AtomicU64::new(0),
+        before: counters().map_err(CrewError::Start)?,
     };
-    thread::scope(|scope| {
-        let (job, workers) = (&job, &workers);
+    let supervisor = thread::scope(|scope| {
+        let job = &job;
         if let Some(every) = crew.kill_every {
-            let kill = |worker: &ActorRef<Counter>| worker.kill().is_ok();
-            scope.spawn(move || job.killer.work(workers, every, Chance::new(crew.seed), kill));
+            let mut chance = Chance::new(crew.seed);
+            scope.spawn(move || job.killer.work(every, || job.kill(chance.below(crew.workers))));
         }
         let _until = job.killer.until_dropped();
+        let (supervisor, workers) = job.start(crew)?;
         thread::scope(|scope| {
             for worker in workers.iter().flat_map(|worker| [worker; IN_FLIGHT]) {
                 scope.spawn(|| job.work_with(worker));
             }
         });
-    });
+        Ok::<_, CrewError>(supervisor)
+    })?;
     match supervisor.stop() {
         Ok(SupervisorEnd::GaveUp { report, .. }) => Err(CrewError::GaveUp(report)),
         Ok(_) => job.finish(),
@@ -93,15 +100,15 @@ pub(crate) fn count_with_workers(
 }
 
 impl Crew {
-    /// Starts a supervisor with the workers as its children, which it starts again whenever they die.
-    fn start(self) -> actor_core::Result<(Supervisor, Vec<ActorRef<Counter>>)> {
+    /// A supervisor with the workers as its children, which it starts again whenever they die.
+    fn supervisor(self) -> actor_core::Result<(SupervisorBuilder, Vec<ActorRef<Counter>>)> {
         let mut supervisor = Supervisor::builder().intensity(self.intensity());
         // Who is killed while it starts has not come up; it is tried again at once all the same.
         let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
         let child = |number| ChildSpec { id: format!("counter {number}"), backoff, ..ChildSpec::new(Counter) };
         let workers = (1..=self.workers).map(|number| supervisor.child(child(number)));
         let workers = workers.collect::<Result<_, _>>()?;
-        Ok((supervisor.start()?, workers))
+        Ok((supervisor, workers))
     }
 
     /// How many restarts are too many: several times as many as there can be kills. Workers that
@@ -122,6 +129,10 @@ struct Job<'a> {
     part_bytes: AtomicUsize,
     sink: Mutex<Sink<'a>>,
     killer: Killer,
+    /// The workers, in any state, also not started yet.
+    victims: Mutex<Vec<ActorRef<Counter>>>,
+    /// First starts that a kill has prevented.
+    killed_starts: AtomicU64,
     before: Counters,
 }
 
@@ -134,6 +145,27 @@ struct Sink<'a> {
 }
 
 impl Job<'_> {
+    /// Starts the workers, in spite of kills.
+    fn start(&self, crew: Crew) -> Result<(Supervisor, Vec<ActorRef<Counter>>), CrewError> {
+        loop {
+            let (supervisor, workers) = crew.supervisor().map_err(CrewError::Start)?;
+            lock(&self.victims).clone_from(&workers);
+            match supervisor.start() {
+                Ok(supervisor) => return Ok((supervisor, workers)),
+                Err(error) if is_our_kill(&error) && self.killed_starts.load(Ordering::Relaxed) < STARTS_MAX => {
+                    self.killed_starts.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => return Err(CrewError::Start(error.into())),
+            }
+        }
+    }
+
+    /// Kills a worker by its number. False: there is nobody to be killed.
+    fn kill(&self, number: usize) -> bool {
+        let worker = lock(&self.victims).get(number).copied();
+        worker.is_some_and(|worker| worker.kill().is_ok())
+    }
+
     /// Has `worker` count until nothing is left.
     fn work_with(&self, worker: &ActorRef<Counter>) {
         let mut room = String::new();
@@ -213,6 +245,7 @@ impl Job<'_> {
         let (now, before) = (counters()?, self.before);
         Ok(Losses {
             kills: self.killer.kills(),
+            killed_starts: self.killed_starts.load(Ordering::Relaxed),
             kills_at_work: now.died_at_work - before.died_at_work,
             restarts: now.restarts - before.restarts,
             redelivered: now.redelivered - before.redelivered,
@@ -226,6 +259,11 @@ impl Job<'_> {
         let sink = self.sink.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((sink.totals, losses.unwrap_or(sink.losses)))
     }
+}
+
+fn is_our_kill(error: &StartError) -> bool {
+    let ours = ExitReason::Killed { by: KilledBy::User };
+    matches!(error, StartError::Child { report, .. } if report.reason == ours)
 }
 
 fn counters() -> actor_core::Result<Counters> {
