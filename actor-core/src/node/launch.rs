@@ -261,7 +261,8 @@ impl Node {
         crate::sys::process::kill_and_reap(pid);
         self.recover_traces(participant);
         // It may have been done by then; nobody will ask for what it has returned.
-        drop(self.take_result(participant));
+        let result = self.find_result(participant);
+        self.drop_result(result);
         self.never_was(participant, format!("the new process could not be watched: {error}"));
     }
 

@@ -32,5 +32,5 @@ pub(crate) use client::{AskError, ask, ensure, tell};
 pub use client::{counters, dead_letters, set_start_method};
 pub(crate) use ending::stop_at_interrupts;
 pub(crate) use life::{Life, live};
-pub(crate) use request::{ActorSpec, Answer, ProcessSpec, Request, SpawnFailure};
+pub(crate) use request::{ActorSpec, Answer, ProcessResult, ProcessSpec, Request, SpawnFailure};
 pub use request::{Counters, DeadLetter, Stderr};

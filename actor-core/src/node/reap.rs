@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::Release;
 
 use super::housekeeping::TRIM_AFTER;
 use super::launch::{Process, Role};
-use super::request::{Answer, SpawnFailure};
+use super::request::{Answer, ProcessResult, SpawnFailure};
 use super::stderr::Drained;
 use super::thread::{Exited, Node};
 use super::timers::Timer;
@@ -28,7 +28,10 @@ use crate::shm::window::{Kind, Window};
 use crate::shm::{blob, slots, spin, table};
 use crate::sys::pidfd::{self, End, Status};
 use crate::sys::{Pid, Signal, epoll, eventfd, process};
+use crate::wire::Bytes;
 
+/// The longest result that is part of an answer. A longer one stays in its window for the joiner.
+const RESULT_HERE_MAX: u64 = 4096;
 /// What one read takes from a pipe.
 const DRAIN_BYTES: usize = 64 << 10;
 /// Turns in which a full pipe is empty.
@@ -220,7 +223,7 @@ impl Node {
     /// Step 6, and then whoever wants to know.
     fn tell_end(&mut self, mut process: Process, report: ExitReport, mailbox: Option<Mailbox>) {
         let participant = process.id.participant;
-        let result = self.take_result(participant);
+        let result = self.find_result(participant);
         if let Some(mailbox) = mailbox {
             // First, so that whoever is told of the end finds nobody alive.
             mailbox.end_life();
@@ -237,6 +240,7 @@ impl Node {
                 if process.is_ready {
                     self.on_plain_end(process.id, owner, process.joiners, report, result);
                 } else {
+                    self.drop_result(result);
                     self.on_plain_not_started(reply, report);
                 }
             }
@@ -244,11 +248,29 @@ impl Node {
         }
     }
 
-    pub(super) fn take_result(&mut self, participant: Participant) -> Option<Vec<u8>> {
+    /// What a plain process has returned. This thread copies none that takes time.
+    pub(super) fn find_result(&mut self, participant: Participant) -> Option<ProcessResult> {
         let window = self.segment.record(participant).result()?;
+        if RESULT_HERE_MAX < blob::length(self.segment, window)? {
+            return Some(ProcessResult::Window(window));
+        }
         let bytes = blob::read(self.segment, window);
         self.take_down(window);
-        bytes
+        bytes.map(|bytes| ProcessResult::Here(Bytes(bytes)))
+    }
+
+    /// Nobody will read this.
+    pub(super) fn drop_result(&mut self, result: Option<ProcessResult>) {
+        if let Some(ProcessResult::Window(window)) = result {
+            self.take_down(window);
+        }
+    }
+
+    /// The one who may ask for the end of this process has copied the result, and keeps it.
+    pub(super) fn on_result_taken(&mut self, id: ProcessId) {
+        let exited = self.exited.iter_mut().find(|exited| exited.id == id);
+        let result = exited.and_then(|exited| exited.result.take());
+        self.drop_result(result);
     }
 
     fn on_plain_not_started(&mut self, spawner: Option<ReplyAddress>, report: ExitReport) {
@@ -265,20 +287,22 @@ impl Node {
         owner: Option<Participant>,
         joiners: Vec<ReplyAddress>,
         report: ExitReport,
-        result: Option<Vec<u8>>,
+        result: Option<ProcessResult>,
     ) {
         let answer = Answer::Exited { report: Box::new(report), result };
         for joiner in joiners {
             self.answer(Some(joiner), &answer);
         }
-        if let (Answer::Exited { report, result }, Some(owner)) = (answer, owner) {
-            self.remember_exit(Exited { id, report: *report, result, owner });
+        let Answer::Exited { report, result } = answer else { return };
+        match owner {
+            Some(owner) => self.remember_exit(Exited { id, report: *report, result, owner }),
+            None => self.drop_result(result),
         }
     }
 
     /// Nobody has the handle of this process any more.
     pub(super) fn forget_process(&mut self, id: ProcessId) {
-        self.exited.retain(|exited| exited.id != id);
+        self.forget_exits(|exited| exited.id == id);
         if let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id)
             && let Role::Plain { owner, .. } = &mut process.role
         {
@@ -286,9 +310,21 @@ impl Node {
         }
     }
 
+    fn forget_exits(&mut self, is_meant: impl Fn(&Exited) -> bool) {
+        let mut results = Vec::new();
+        self.exited.retain_mut(|exited| {
+            let is_meant = is_meant(exited);
+            if is_meant {
+                results.push(exited.result.take());
+            }
+            !is_meant
+        });
+        results.into_iter().for_each(|result| self.drop_result(result));
+    }
+
     /// The handles that a dead process had are gone with it.
     fn forget_processes_of(&mut self, dead: Participant) {
-        self.exited.retain(|exited| exited.owner != dead);
+        self.forget_exits(|exited| exited.owner == dead);
         for process in self.processes.values_mut() {
             if let Role::Plain { owner, .. } = &mut process.role
                 && *owner == Some(dead)

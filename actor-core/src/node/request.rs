@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::boot::Entry;
 use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
-use crate::id::{ActorId, Incarnation, ProcessId};
+use crate::id::{ActorId, Incarnation, ProcessId, WindowId};
 use crate::mailbox::{MailboxSize, OnCrash, ReplyAddress};
 use crate::wire::{self, Bytes, DecodeError};
 
@@ -27,6 +27,8 @@ pub(crate) enum Request {
     Join { process: ProcessId },
     /// Nobody will ask for the end of this process. Not answered.
     Forget { process: ProcessId },
+    /// The result of this process was copied by the only one who may ask for it. Not answered.
+    ResultTaken { process: ProcessId },
     /// Send a signal: [`Answer::Done`].
     Signal { process: ProcessId, signal: i32 },
     /// Send SIGKILL, and say so in the report: [`Answer::Done`].
@@ -78,7 +80,7 @@ pub(crate) enum Answer {
     /// A plain process has ended: its report, and its result if it returned.
     Exited {
         report: Box<ExitReport>,
-        result: Option<Vec<u8>>,
+        result: Option<ProcessResult>,
     },
     /// An actor has ended for good.
     Ended(Box<ExitReport>),
@@ -96,6 +98,26 @@ pub(crate) enum Answer {
     },
     SupervisorEnded(SupervisorEnd),
     Children(Vec<ChildStatus>),
+}
+
+/// Where the encoded result of a plain process is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum ProcessResult {
+    /// Here, because it is short.
+    Here(Bytes),
+    /// In a window of its own. It stays there until the process that asks says that it was taken,
+    /// or drops its handle, or dies; so a joiner that dies while it copies leaves nothing behind.
+    Window(WindowId),
+}
+
+impl ProcessResult {
+    /// The bytes, if they are here.
+    pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            ProcessResult::Here(bytes) => Some(bytes.0),
+            ProcessResult::Window(_) => None,
+        }
+    }
 }
 
 /// A plain process to be started.

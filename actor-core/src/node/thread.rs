@@ -15,7 +15,7 @@ use super::ending::{self, Ending};
 use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
 use super::memory::MemoryKills;
-use super::request::{ActorSpec, Answer, Counters, DeadLetter, Request};
+use super::request::{ActorSpec, Answer, Counters, DeadLetter, ProcessResult, Request};
 use super::stuck::Stuck;
 use super::supervisors::Supervisor;
 use super::timers::{Timer, Timers};
@@ -73,7 +73,7 @@ pub(super) struct Node {
 pub(super) struct Exited {
     pub(super) id: ProcessId,
     pub(super) report: ExitReport,
-    pub(super) result: Option<Vec<u8>>,
+    pub(super) result: Option<ProcessResult>,
     /// Who may still ask.
     pub(super) owner: Participant,
 }
@@ -268,6 +268,7 @@ impl Node {
             Request::SpawnActor(spec) => self.spawn_actor(spec, reply),
             Request::Join { process } => self.join_process(process, reply),
             Request::Forget { process } => self.forget_process(process),
+            Request::ResultTaken { process } => self.on_result_taken(process),
             Request::Signal { process, signal } => self.signal(process, signal, reply),
             Request::KillProcess { process, by } => self.kill_process(process, by, reply),
             Request::StopActor { actor, only, after_all, timeout } if self.is_on(actor, only) => {
@@ -320,8 +321,10 @@ impl Node {
     }
 
     pub(super) fn remember_exit(&mut self, exited: Exited) {
-        if self.exited.len() == EXITED_MAX {
-            self.exited.pop_front();
+        if self.exited.len() == EXITED_MAX
+            && let Some(oldest) = self.exited.pop_front()
+        {
+            self.drop_result(oldest.result);
         }
         self.exited.push_back(exited);
     }

@@ -17,8 +17,10 @@ use super::error::{JoinError, SpawnError, StopError};
 use super::sentinel;
 use super::spawn::Options;
 use crate::exit::{ExitReport, KilledBy};
-use crate::id::ProcessId;
-use crate::node::{self, Answer, Request};
+use crate::id::{ProcessId, WindowId};
+use crate::node::{self, Answer, ProcessResult, Request};
+use crate::shm::blob;
+use crate::shm::segment::attached;
 use crate::sys::{Signal, epoll};
 use crate::time::Deadline;
 use crate::wire;
@@ -251,11 +253,29 @@ impl<R> Process<R> {
         };
         let system = |text: String| JoinError::System { name: self.name.clone(), text };
         match node::ask(&Request::Join { process: self.id }, deadline) {
-            Ok(Answer::Exited { report, result }) => Ok(self.end.get_or_init(|| End { report, result })),
+            Ok(Answer::Exited { report, result: Some(ProcessResult::Window(window)) }) => {
+                self.take_result(report, window).ok_or_else(|| system("the result is gone from shared memory".into()))
+            }
+            Ok(Answer::Exited { report, result }) => {
+                let result = result.and_then(ProcessResult::into_bytes);
+                Ok(self.end.get_or_init(|| End { report, result }))
+            }
             Ok(other) => Err(system(format!("the node answered {other:?}"))),
             Err(node::AskError::TimedOut) => Err(timeout()),
             Err(error) => Err(system(error.to_string())),
         }
+    }
+
+    /// Copies a long result. `None`: there is none any more.
+    fn take_result(&self, report: Box<ExitReport>, window: WindowId) -> Option<&End> {
+        let result = attached().and_then(|segment| blob::read(segment, window));
+        if let Some(result) = result {
+            // Kept before the node is told. So another thread, whose copy is late and may be of
+            // anything by now, drops it here and has what was kept.
+            self.end.get_or_init(|| End { report, result: Some(result) });
+            node::tell(&Request::ResultTaken { process: self.id });
+        }
+        self.end.get()
     }
 
     /// Whether the process is dead, now or by the deadline.

@@ -44,6 +44,12 @@ pub(crate) fn read(segment: &'static Segment, id: WindowId) -> Option<Vec<u8>> {
     window.read_payload(slot, Meta::load(slot), 0, &mut bytes).then_some(bytes)
 }
 
+/// How many bytes a blob has. `None`: it is gone, or never was one.
+pub(crate) fn length(segment: &'static Segment, id: WindowId) -> Option<u64> {
+    let window = Window::attach(segment, id, Kind::Blob)?;
+    Some(u64::from(Meta::load(window.slot(0)).length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +62,7 @@ mod tests {
         for length in [0, 1, 4096, 4097, 5_000_000] {
             let bytes: Vec<u8> = (0..length).map(|i| (i * 3) as u8).collect();
             let id = make(segment, &bytes).unwrap();
+            assert_eq!(super::length(segment, id), Some(length));
             assert_eq!(read(segment, id), Some(bytes));
             assert!(table::take_down(&table::at(segment, id.index).unwrap()));
             assert_eq!(read(segment, id), None);

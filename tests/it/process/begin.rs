@@ -26,6 +26,53 @@ fn p_08_arguments_of_four_megabytes_arrive_intact() {
     });
 }
 
+fn text_of(length: usize) -> String {
+    "x".repeat(length)
+}
+
+#[test]
+fn results_may_be_longer_than_any_message() {
+    isolated_for_both(|| {
+        let length = 80 << 20;
+        let process = Process::spawn(text_of, length).unwrap();
+        assert!(process.join().is_ok_and(|text| text.len() == length));
+        assert!(process.join().is_ok_and(|text| text.len() == length), "and again");
+    });
+}
+
+#[test]
+fn a_long_result_is_the_same_for_all_who_join_at_once() {
+    isolated_for_both(|| {
+        for _ in 0..20 {
+            let process = Process::spawn(text_of, 1 << 20).unwrap();
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| assert!(process.join().is_ok_and(|text| text == text_of(1 << 20))));
+                }
+            });
+        }
+    });
+}
+
+/// Has a result to its name, and dies without having asked for it.
+fn die_before_the_join(dead: Queue<()>) {
+    let process = Process::spawn(text_of, 1 << 20).unwrap();
+    until("it has ended", || !process.is_alive());
+    dead.send(()).unwrap();
+    std::process::abort()
+}
+
+#[test]
+fn nothing_is_left_of_a_result_whose_joiner_dies() {
+    isolated_for_both(|| {
+        let dead = Queue::bounded(1).unwrap();
+        let process = Process::spawn(die_before_the_join, dead.clone()).unwrap();
+        dead.recv().unwrap();
+        assert!(matches!(process.join(), Err(JoinError::Died(_))));
+        dead.close(Close::Now);
+    });
+}
+
 /// Starts another one, one level deeper, and adds up who they are.
 fn nested(depth: u32) -> Vec<u32> {
     let mut pids = vec![std::process::id()];
