@@ -37,6 +37,9 @@ use crate::waker;
 
 /// Calls that one process can have under way at once.
 pub(crate) const CALLS_MAX: u32 = 256;
+/// Slots that no call gets, for requests to the node: with all calls of a process under way it can
+/// still stop and kill whom they wait for. More requests than these take what calls have left.
+const RESERVED: u32 = 32;
 /// The largest reply, encoded.
 pub(crate) const REPLY_MAX: u64 = 64 << 20;
 /// Bytes of each size class of large replies.
@@ -140,20 +143,42 @@ impl ReplyWord {
     }
 }
 
+/// What a slot is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A call of an actor, or something else that may take as long as it likes.
+    Call,
+    /// A request that the node answers in a bounded time.
+    Request,
+}
+
 /// This process's reply slots.
 struct ReplyBox {
     window: Window,
     free: Mutex<Free>,
-    freed: Condvar,
+    call_freed: Condvar,
+    request_freed: Condvar,
 }
 
-/// Slots that no call of this process uses.
+/// Slots that nothing of this process uses.
 struct Free {
+    for_calls: Pool,
+    reserved: Pool,
+    /// Async callers that wait for a slot.
+    wakers: Vec<Waker>,
+}
+
+#[derive(Default)]
+struct Pool {
     idle: Vec<u16>,
     /// Given up while an answer was being written; idle once the writer is done.
     abandoned: Vec<u16>,
-    /// Async callers that wait for a slot.
-    wakers: Vec<Waker>,
+}
+
+impl Free {
+    fn pool_of(&mut self, index: u16) -> &mut Pool {
+        if u32::from(index) < CALLS_MAX { &mut self.for_calls } else { &mut self.reserved }
+    }
 }
 
 static REPLIES: OnceLock<ReplyBox> = OnceLock::new();
@@ -186,54 +211,75 @@ impl ReplyBox {
         if let Some(replies) = REPLIES.get() {
             return Ok(replies);
         }
-        let shape = Shape { capacity: CALLS_MAX, hands: 0, message_max: REPLY_MAX, bytes: REPLY_BYTES };
+        let slots = CALLS_MAX + RESERVED;
+        let shape = Shape { capacity: slots, hands: 0, message_max: REPLY_MAX, bytes: REPLY_BYTES };
         let window = Window::make(segment, Kind::Replies, shape)?;
-        for index in 0..CALLS_MAX {
+        for index in 0..slots {
             let word = &window.slot(index).word;
             // What the slot starts with is past all that was ever here, generations as well as laps.
             // So an answerer that was stopped for ages finds no call that it expects.
             word.store(ReplyWord(word.load(Relaxed)).next_idle().0, Release);
         }
-        let free = Free { idle: (0..CALLS_MAX as u16).rev().collect(), abandoned: Vec::new(), wakers: Vec::new() };
-        Ok(REPLIES.get_or_init(|| ReplyBox { window, free: Mutex::new(free), freed: Condvar::new() }))
+        let mut free = Free { for_calls: Pool::default(), reserved: Pool::default(), wakers: Vec::new() };
+        (0..slots as u16).rev().for_each(|index| free.pool_of(index).idle.push(index));
+        let (call_freed, request_freed) = (Condvar::new(), Condvar::new());
+        Ok(REPLIES.get_or_init(|| ReplyBox { window, free: Mutex::new(free), call_freed, request_freed }))
     }
 
     fn slot(&self, index: u16) -> &'static SlotHead {
         self.window.slot(u32::from(index))
     }
 
-    fn take(&self, deadline: Deadline) -> Option<u16> {
+    fn take(&self, purpose: Purpose, deadline: Deadline) -> Option<u16> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(index) = free.idle.pop().or_else(|| self.reclaim(&mut free)) {
+            if let Some(index) = self.try_take(&mut free, purpose) {
                 return Some(index);
             }
             let left = deadline.remaining().unwrap_or(std::time::Duration::from_secs(3600));
             if left.is_zero() {
                 return None;
             }
-            free = self.freed.wait_timeout(free, left).unwrap_or_else(PoisonError::into_inner).0;
+            let freed = match purpose {
+                Purpose::Call => &self.call_freed,
+                Purpose::Request => &self.request_freed,
+            };
+            free = freed.wait_timeout(free, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// An abandoned slot whose writer has finished.
-    fn reclaim(&self, free: &mut Free) -> Option<u16> {
+    fn try_take(&self, free: &mut Free, purpose: Purpose) -> Option<u16> {
+        let reserved = match purpose {
+            Purpose::Call => None,
+            Purpose::Request => self.take_from(&mut free.reserved),
+        };
+        reserved.or_else(|| self.take_from(&mut free.for_calls))
+    }
+
+    /// An idle slot, or an abandoned one whose writer has finished.
+    fn take_from(&self, pool: &mut Pool) -> Option<u16> {
+        if let Some(index) = pool.idle.pop() {
+            return Some(index);
+        }
         let is_idle = |&index: &u16| ReplyWord(self.slot(index).word.load(Acquire)).state() == State::Idle;
-        let found = free.abandoned.iter().position(is_idle)?;
-        Some(free.abandoned.swap_remove(found))
+        let found = pool.abandoned.iter().position(is_idle)?;
+        Some(pool.abandoned.swap_remove(found))
     }
 
     fn give_back(&self, index: u16, is_idle: bool) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let pool = free.pool_of(index);
         if is_idle {
-            free.idle.push(index)
+            pool.idle.push(index)
         } else {
-            free.abandoned.push(index)
+            pool.abandoned.push(index)
         }
         // All of them: one that was woken may have been given up meanwhile.
         let wakers = std::mem::take(&mut free.wakers);
         drop(free);
-        self.freed.notify_one();
+        // Either kind may take this one; who finds that the other was faster waits on.
+        self.call_freed.notify_one();
+        self.request_freed.notify_one();
         wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -243,13 +289,17 @@ impl ReplySlot {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub(crate) fn open(segment: &'static Segment, deadline: Deadline) -> Result<ReplySlot, OpenError> {
+    pub(crate) fn open(
+        segment: &'static Segment,
+        purpose: Purpose,
+        deadline: Deadline,
+    ) -> Result<ReplySlot, OpenError> {
         let replies = ReplyBox::get(segment)?;
-        let index = replies.take(deadline).ok_or(OpenError::Full)?;
+        let index = replies.take(purpose, deadline).ok_or(OpenError::Full)?;
         Ok(ReplySlot::begin(replies, index))
     }
 
-    /// [`ReplySlot::open`] for async callers: the waker is woken when a slot is free or at the
+    /// [`ReplySlot::open`] for async calls: the waker is woken when a slot is free or at the
     /// deadline.
     pub(crate) fn poll_open(
         segment: &'static Segment,
@@ -262,7 +312,7 @@ impl ReplySlot {
             Err(error) => return Poll::Ready(Err(error.into())),
         };
         let mut free = replies.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = free.idle.pop().or_else(|| replies.reclaim(&mut free)) {
+        if let Some(index) = replies.try_take(&mut free, Purpose::Call) {
             return Poll::Ready(Ok(ReplySlot::begin(replies, index)));
         }
         if deadline.has_passed() {
@@ -516,7 +566,7 @@ mod tests {
     use crate::shm::segment::segment;
 
     fn open() -> ReplySlot {
-        ReplySlot::open(segment().unwrap(), Deadline::after(Duration::from_secs(5))).unwrap()
+        ReplySlot::open(segment().unwrap(), Purpose::Call, Deadline::after(Duration::from_secs(5))).unwrap()
     }
 
     #[test]
@@ -580,6 +630,18 @@ mod tests {
         recover(&window, dead);
         assert!(answer(slot.address(), ReplyKind::Exit, b"report"));
         assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Exit));
+    }
+
+    #[test]
+    fn with_all_calls_under_way_the_node_can_be_asked() {
+        let now = Deadline::after(Duration::ZERO);
+        let open = |purpose, deadline| ReplySlot::open(segment().unwrap(), purpose, deadline);
+        // Other tests have some of them for a moment.
+        let soon = Deadline::after(Duration::from_secs(20));
+        let calls: Vec<_> = (0..CALLS_MAX).map(|_| open(Purpose::Call, soon).unwrap()).collect();
+        assert!(matches!(open(Purpose::Call, now), Err(OpenError::Full)));
+        open(Purpose::Request, now).unwrap();
+        drop(calls);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::handler::Handler;
 use super::post::{self, Limit, PostFailure};
 use crate::exit::ExitReport;
 use crate::node::{self, Answer, Request};
-use crate::reply::{OpenError, ReplyKind, ReplySlot};
+use crate::reply::{OpenError, Purpose, ReplyKind, ReplySlot};
 use crate::shm::segment::attached;
 use crate::time::Deadline;
 use crate::wire;
@@ -131,7 +131,7 @@ impl<M, T, E> Call<M, T, E> {
 
     fn open_slot(&self, deadline: Deadline) -> Result<ReplySlot, CallError<E>> {
         self.refuse_own()?;
-        self.opened(attached().map(|segment| ReplySlot::open(segment, deadline)))
+        self.opened(attached().map(|segment| ReplySlot::open(segment, Purpose::Call, deadline)))
     }
 
     /// `None`: whoever has an address in a process without a segment got it from another node.

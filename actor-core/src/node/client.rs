@@ -11,7 +11,7 @@ use super::thread;
 use crate::boot::StartMethod;
 use crate::id::{ActorId, Participant};
 use crate::mailbox::{Envelope, Mailbox, OnCrash, PostError, ReplyAddress};
-use crate::reply::{OpenError, ReplyKind, ReplySlot};
+use crate::reply::{OpenError, Purpose, ReplyKind, ReplySlot};
 use crate::shm::segment::{self, Segment};
 use crate::time::Deadline;
 use crate::wire::{self, DecodeError, EncodeError};
@@ -43,7 +43,7 @@ pub(crate) enum AskError {
 /// There was no answer; see [`AskError`].
 pub(crate) fn ask(request: &Request, deadline: Deadline) -> Result<Answer, AskError> {
     let segment = ensure()?;
-    let mut slot = match ReplySlot::open(segment, deadline) {
+    let mut slot = match ReplySlot::open(segment, request.purpose(), deadline) {
         Ok(slot) => slot,
         Err(OpenError::Full) => return Err(AskError::TimedOut),
         Err(error) => return Err(AskError::Slot(error)),
@@ -65,6 +65,16 @@ pub(crate) fn tell(request: &Request) {
     const PATIENCE: Duration = Duration::from_secs(1);
     if let Some(segment) = segment::attached() {
         let _ = send(segment, request, None, Deadline::after(PATIENCE));
+    }
+}
+
+impl Request {
+    fn purpose(&self) -> Purpose {
+        match self {
+            // These wait for as long as others live.
+            Request::JoinActor { .. } | Request::JoinSupervisor { .. } => Purpose::Call,
+            _ => Purpose::Request,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The message in hand when an actor dies, the one after it, and whoever waits for an answer.
 
+use std::future::IntoFuture;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,8 @@ use actor_core::KilledBy;
 use actor_core::node::counters;
 use actor_core::prelude::*;
 use actor_tests::watch::{bound, until};
+use futures::executor::block_on;
+use futures::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +97,24 @@ fn d_04_a_call_ends_when_its_actor_dies() {
         assert!(matches!(asking.join().unwrap(), Err(CallError::Died(_))));
         assert_eq!(queued.join().unwrap().unwrap(), 4);
         finish(&app, desk);
+    });
+}
+
+#[test]
+fn with_all_calls_under_way_an_actor_can_be_killed() {
+    /// As many as a process can have.
+    const CALLS: u32 = 256;
+    isolated(|| {
+        let desk = Desk::new();
+        let worker = desk.worker();
+        let ask = move |number| worker.ask(number, Act::Wait).timeout(Duration::MAX).into_future();
+        let asking = thread::spawn(move || block_on(join_all((0..CALLS).map(ask))));
+        until("all are under way", || worker.status().unwrap().queued == u64::from(CALLS) - 1);
+        counters().unwrap();
+        assert_eq!(worker.kill().unwrap().reason, KILLED);
+        let answers = asking.join().unwrap();
+        assert!(answers.iter().all(|answer| matches!(answer, Err(CallError::Died(_)))));
+        desk.clear();
     });
 }
 
