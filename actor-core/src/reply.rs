@@ -19,12 +19,14 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use crate::id::Participant;
 use crate::mailbox::ReplyAddress;
 use crate::shm::lately;
 use crate::shm::layout::{INLINE_MAX, Shape, SlotHead};
 use crate::shm::payload::Meta;
+use crate::shm::post::PostError;
 use crate::shm::segment::{Segment, attached};
 use crate::shm::slots;
 use crate::shm::spin::spin;
@@ -236,7 +238,7 @@ impl ReplyBox {
             if let Some(index) = self.try_take(&mut free, purpose) {
                 return Some(index);
             }
-            let left = deadline.remaining().unwrap_or(std::time::Duration::from_secs(3600));
+            let left = deadline.remaining().unwrap_or(Duration::from_secs(3600));
             if left.is_zero() {
                 return None;
             }
@@ -436,6 +438,8 @@ impl Drop for ReplySlot {
                 _ => seen.next_idle(),
             };
             if word.compare_exchange(seen.0, then.0, AcqRel, Acquire).is_ok() {
+                // Who waits for room to answer this call need not.
+                self.replies.window.extent_room().notify_each();
                 self.replies.give_back(self.index, then.state() == State::Idle);
                 return;
             }
@@ -448,25 +452,65 @@ fn low_half(slot: &'static SlotHead) -> &'static AtomicU32 {
     crate::shm::words::low_half(&slot.word)
 }
 
-/// Answers a call. False: the caller has given it up, or is gone.
+/// How long a large answer waits for room: as long as callers wait who say nothing else.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers a call without waiting. False: the caller has given it up, or is gone, or is told that
+/// there was no room for the answer.
 pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
-    let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
-    let Some(window) = window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity) else {
-        return false;
+    answer_by(address, kind, payload, || Deadline::Now)
+}
+
+/// [`answer`] that waits for room if the caller has as many large answers as it can and has not read
+/// them. Not for the node, which waits for nobody.
+pub(crate) fn answer_patiently(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
+    answer_by(address, kind, payload, || Deadline::after(ROOM_PATIENCE))
+}
+
+/// The deadline is only asked for if there is no room: reading the clock takes as long as answering.
+fn answer_by(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: impl FnOnce() -> Deadline) -> bool {
+    let mut answered = Answered::TooLarge;
+    if payload.len() as u64 <= REPLY_MAX {
+        answered = put(address, kind, payload, Deadline::Now);
+        if answered == Answered::NoRoom {
+            answered = put(address, kind, payload, deadline());
+        }
+    }
+    let why = match answered {
+        Answered::Yes => return true,
+        Answered::GivenUp => return false,
+        Answered::NoRoom => "there is no room for the reply".to_owned(),
+        Answered::TooLarge => format!("the reply has {} bytes, which is more than {REPLY_MAX}", payload.len()),
     };
+    put(address, ReplyKind::Failed, why.as_bytes(), Deadline::Now);
+    false
+}
+
+/// What came of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    Yes,
+    GivenUp,
+    NoRoom,
+    TooLarge,
+}
+
+fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadline) -> Answered {
+    let Some(window) = attach(address) else { return Answered::GivenUp };
     let slot = window.slot(u32::from(address.slot));
     let is_waiting = |seen: ReplyWord| seen.state() == State::Waiting && seen.generation() == address.generation;
-    if !is_waiting(ReplyWord(slot.word.load(Acquire))) {
-        return false;
+    let is_wanted = || is_waiting(ReplyWord(slot.word.load(Acquire)));
+    if !is_wanted() {
+        return Answered::GivenUp;
     }
-    let (kind, extent) = if payload.len() as u64 <= INLINE_MAX {
-        (kind, None)
-    } else {
-        match window.fill_extent([payload, &[]]) {
-            Ok(Some(number)) if payload.len() as u64 <= REPLY_MAX => (kind, Some(number)),
-            _ => return answer(address, ReplyKind::Failed, b"there is no room for the reply"),
+    let mut extent = None;
+    if INLINE_MAX < payload.len() as u64 {
+        match window.wait_for_extent([payload, &[]], deadline, is_wanted) {
+            Ok(number) => extent = Some(number),
+            Err(PostError::Closed | PostError::Gone) => return Answered::GivenUp,
+            Err(PostError::Full | PostError::NoMemory | PostError::TooLarge { .. }) => return Answered::NoRoom,
         }
-    };
+    }
     let me = window.segment.me();
     let mut seen = ReplyWord(slot.word.load(Acquire));
     loop {
@@ -474,7 +518,7 @@ pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> 
             if let Some(number) = extent {
                 window.free_extent(number);
             }
-            return false;
+            return Answered::GivenUp;
         }
         match slot.word.compare_exchange(seen.0, seen.to(State::Writing, me).0, AcqRel, Acquire) {
             Ok(_) => break,
@@ -485,7 +529,13 @@ pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> 
         window.write_inline(slot, [payload, &[]]);
     }
     Meta { length: payload.len() as u32, extent }.store(slot);
-    finish(&window, slot, kind)
+    if finish(&window, slot, kind) { Answered::Yes } else { Answered::GivenUp }
+}
+
+/// The window of a reply slot, if the slot is one.
+fn attach(address: ReplyAddress) -> Option<Window> {
+    let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
+    window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity)
 }
 
 /// Turns a written answer into a reply and wakes the caller. False: it was given up meanwhile.
@@ -551,8 +601,7 @@ pub(crate) fn recover(window: &Window, dead: Participant) {
 
 /// Whether this call has been answered, as far as anybody can know. For the node.
 pub(crate) fn is_answered(address: ReplyAddress) -> bool {
-    let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
-    window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity).is_none_or(|window| {
+    attach(address).is_none_or(|window| {
         let seen = ReplyWord(window.slot(u32::from(address.slot)).word.load(Acquire));
         seen.generation() != address.generation || !matches!(seen.state(), State::Waiting | State::Writing)
     })
@@ -560,10 +609,15 @@ pub(crate) fn is_answered(address: ReplyAddress) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::shm::segment::segment;
+
+    /// Held by a test that has several slots at once: two such tests could wait for each other.
+    static SEVERAL: Mutex<()> = Mutex::new(());
+
+    fn several() -> std::sync::MutexGuard<'static, ()> {
+        SEVERAL.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     fn open() -> ReplySlot {
         ReplySlot::open(segment().unwrap(), Purpose::Call, Deadline::after(Duration::from_secs(5))).unwrap()
@@ -610,11 +664,50 @@ mod tests {
             while std::time::Instant::now() < until {
                 std::thread::yield_now();
             }
-            assert!(answer(address, ReplyKind::Value, &sent));
+            assert!(answer_patiently(address, ReplyKind::Value, &sent));
         });
         assert_eq!(slot.wait(Deadline::after(Duration::from_secs(10)), &mut buffer), Some(ReplyKind::Value));
         assert_eq!(buffer, payload);
         answerer.join().unwrap();
+    }
+
+    #[test]
+    fn a_large_answer_waits_until_others_are_read() {
+        let _several = several();
+        let (large, mut buffer, mut answered) = (vec![7; 1 << 20], Vec::new(), Vec::new());
+        loop {
+            let mut slot = open();
+            if !answer(slot.address(), ReplyKind::Value, &large) {
+                assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Failed));
+                break;
+            }
+            answered.push(slot);
+        }
+        let mut last = open();
+        let address = last.address();
+        let sent = large.clone();
+        let answerer = std::thread::spawn(move || answer_patiently(address, ReplyKind::Value, &sent));
+        assert_eq!(last.wait(Deadline::after(Duration::from_millis(20)), &mut buffer), None);
+        assert_eq!(answered[0].wait(Deadline::Never, &mut buffer), Some(ReplyKind::Value));
+        assert_eq!(last.wait(Deadline::after(Duration::from_secs(20)), &mut buffer), Some(ReplyKind::Value));
+        assert_eq!(buffer, large);
+        assert!(answerer.join().unwrap());
+    }
+
+    #[test]
+    fn nobody_waits_for_room_to_answer_who_does_not_listen() {
+        let _several = several();
+        let large = vec![7; 16 << 20];
+        let answered: Vec<_> =
+            std::iter::repeat_with(open).take_while(|slot| answer(slot.address(), ReplyKind::Value, &large)).collect();
+        let unheard = open();
+        let address = unheard.address();
+        let answerer = std::thread::spawn(move || answer_patiently(address, ReplyKind::Value, &large));
+        drop(unheard);
+        let begin = std::time::Instant::now();
+        assert!(!answerer.join().unwrap());
+        assert!(begin.elapsed() < ROOM_PATIENCE / 2);
+        drop(answered);
     }
 
     #[test]
@@ -634,6 +727,7 @@ mod tests {
 
     #[test]
     fn with_all_calls_under_way_the_node_can_be_asked() {
+        let _several = several();
         let now = Deadline::after(Duration::ZERO);
         let open = |purpose, deadline| ReplySlot::open(segment().unwrap(), purpose, deadline);
         // Other tests have some of them for a moment.

@@ -71,7 +71,7 @@ fn init<A: Actor>(args: &[u8], context: &mut Context<A>) -> Result<A, Failure> {
 fn reply(mailbox: &Mailbox, envelope: &Envelope, outcome: &Outcome, text: &[u8]) {
     match (outcome, envelope.reply) {
         (Outcome::Reply(kind), Some(address)) => {
-            reply::answer(address, *kind, text);
+            reply::answer_patiently(address, *kind, text);
         }
         (Outcome::Refused, Some(address)) => {
             reply::answer(address, ReplyKind::Failed, text);

@@ -59,7 +59,7 @@ impl Window {
             true if deadline.has_passed() && self.refusal().is_none() && !self.has_room() => {
                 return Err(PostError::Full);
             }
-            true => Some(self.post_extent(parts, deadline)?),
+            true => Some(self.wait_for_extent(parts, deadline, || true)?),
             false => None,
         };
         let position = match self.claim_slot(deadline) {
@@ -101,10 +101,25 @@ impl Window {
         })
     }
 
-    fn post_extent(&self, parts: [&[u8]; 2], deadline: Deadline) -> Result<u32, PostError> {
-        self.wait_for_room(deadline, &self.extent_room(), || match self.fill_extent(parts) {
-            Ok(number) => number.map(Ok),
-            Err(_) => Some(Err(PostError::NoMemory)),
+    /// Copies the parts into an extent, waiting for one until `deadline`.
+    ///
+    /// # Errors
+    /// There is none, see [`PostError`]; `Closed` as well once it `is_wanted` no more. Whoever
+    /// decides that wakes those who wait for extents.
+    pub(crate) fn wait_for_extent(
+        &self,
+        parts: [&[u8]; 2],
+        deadline: Deadline,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<u32, PostError> {
+        self.wait_for_room(deadline, &self.extent_room(), || {
+            if !is_wanted() {
+                return Some(Err(PostError::Closed));
+            }
+            match self.fill_extent(parts) {
+                Ok(number) => number.map(Ok),
+                Err(_) => Some(Err(PostError::NoMemory)),
+            }
         })
     }
 

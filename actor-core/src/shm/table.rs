@@ -148,6 +148,10 @@ pub(crate) fn take_down(window: &Window) -> bool {
     if kind(window) != Some(Kind::Blob) && !window.dismantle() {
         return false;
     }
+    if kind(window) == Some(Kind::Replies) {
+        // Who waits for room to answer finds the call gone. Not later: the next window is zero.
+        window.extent_room().notify_all();
+    }
     // A blob has no laps of its own, and those before it still count.
     let lap = window.lap_end().max(entry.lap_base.load(Relaxed));
     for participant in 1..segment.participants_end() {
