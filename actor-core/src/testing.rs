@@ -209,9 +209,10 @@ fn threads() -> Vec<Thing> {
     threads.filter(|thread| !is_for_good(thread)).collect()
 }
 
-/// The thread for async waits begins with the first of these and never ends.
+/// The threads for async waits and for what processes write to stderr begin with the first of these
+/// and never end.
 fn is_for_good(thread: &Thing) -> bool {
-    matches!(thread, Thing::Thread { name, .. } if name == "actor-wakes")
+    matches!(thread, Thing::Thread { name, .. } if name == "actor-wakes" || name == "actor-stderr")
 }
 
 fn descriptors() -> Vec<Thing> {

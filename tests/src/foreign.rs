@@ -74,6 +74,17 @@ pub fn block_signals() {
     }
 }
 
+/// Gives a socket the smallest buffer for sending that there is.
+pub fn shrink_send_buffer(socket: &impl std::os::fd::AsRawFd) {
+    let bytes = 1_i32;
+    // SAFETY: The option is a number, which is read during the call.
+    let result = unsafe {
+        let (value, length) = ((&raw const bytes).cast(), size_of::<i32>() as libc::socklen_t);
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, value, length)
+    };
+    assert_eq!(result, 0, "the buffer can be small");
+}
+
 /// Sets a variable of the environment.
 pub fn set_variable(name: &str, value: &str) {
     // SAFETY: The programs that call this read the environment through std alone, which locks it.

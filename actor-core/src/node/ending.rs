@@ -8,11 +8,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::client;
 use super::launch::Role;
 use super::request::{Answer, Request};
 use super::thread::Node;
 use super::timers::Timer;
+use super::{client, forward};
 use crate::core::Event;
 use crate::exit::KilledBy;
 use crate::id::ProcessId;
@@ -61,6 +61,7 @@ pub(crate) fn stop_everything(timeout: Duration) {
     let deadline = Deadline::after(timeout.saturating_add(KILL_TIMEOUT));
     // Without an answer the kernel does the rest as soon as this process is gone.
     let _ = client::ask(&Request::Shutdown { timeout }, deadline);
+    forward::STDERR.flush();
 }
 
 impl Node {
@@ -125,7 +126,11 @@ impl Node {
             return;
         }
         if let Some(ending) = &mut self.ending {
-            ending.signal.take().into_iter().for_each(signal::die_of);
+            if let Some(signal) = ending.signal.take() {
+                // There is nobody left to watch over, so this thread may wait.
+                forward::STDERR.flush();
+                signal::die_of(signal);
+            }
             let replies = std::mem::take(&mut ending.replies);
             for reply in replies {
                 self.answer(Some(reply), &Answer::Done);

@@ -11,6 +11,7 @@
 mod actors;
 mod client;
 mod ending;
+mod forward;
 mod housekeeping;
 mod launch;
 mod life;

@@ -230,4 +230,6 @@ pub struct Counters {
     pub died_claimed: u64,
     /// Other deaths with room for a large message that was not yet, or no longer, part of one.
     pub died_between: u64,
+    /// Bytes of the processes' stderr that the node's own did not take.
+    pub stderr_dropped: u64,
 }

@@ -1,13 +1,11 @@
 //! The standard error of the node's processes: a pipe each, passed on, its end kept for the report.
 //!
-//! The node's own stderr may be a pipe that nobody reads. So nothing is written there that it does
-//! not take at once: what does not fit is dropped, while the tail for the exit report is complete.
+//! How it is passed on without waiting for whoever reads the node's own stderr stands in `forward.rs`.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
-
+use super::forward;
 use crate::exit::Tail;
 use crate::sys::pipe::{self, Read};
 
@@ -15,8 +13,6 @@ use crate::sys::pipe::{self, Read};
 const PIPE_BYTES: usize = 1 << 20;
 /// What is read from one process before others get their turn.
 const TURN_BYTES_MAX: usize = 256 << 10;
-/// What a pipe takes as a whole or not at all.
-const PIPE_BUF: usize = 4096;
 
 /// The node's end of a process's stderr.
 #[derive(Debug)]
@@ -63,7 +59,7 @@ impl Stderr {
                 Ok(Read::Bytes(count)) => {
                     taken += count;
                     self.tail.push(&buffer[..count]);
-                    pass_on(&buffer[..count]);
+                    forward::STDERR.push(&buffer[..count]);
                 }
                 Ok(Read::Empty) => return Drained::Empty,
                 Ok(Read::Closed) | Err(_) => return Drained::Closed,
@@ -82,19 +78,6 @@ pub(super) enum Drained {
     Empty,
     /// Nothing, and no more will ever come.
     Closed,
-}
-
-/// Writes to the node's own stderr as much as it takes without waiting.
-fn pass_on(bytes: &[u8]) {
-    let stderr = rustix::stdio::stderr();
-    for piece in bytes.chunks(PIPE_BUF) {
-        let mut ready = [PollFd::new(&stderr, PollFlags::OUT)];
-        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-        let is_ready = matches!(poll(&mut ready, Some(&now)), Ok(1)) && ready[0].revents().contains(PollFlags::OUT);
-        if !is_ready || pipe::write(stderr, piece).is_err() {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]

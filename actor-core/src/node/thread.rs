@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::actors::Actor;
 use super::ending::{self, Ending};
+use super::forward;
 use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
 use super::memory::MemoryKills;
@@ -280,7 +281,10 @@ impl Node {
             Request::JoinActor { actor } => self.join_actor(actor, reply),
             Request::RefuseInHand { actor, why } => self.refuse_in_hand(actor, envelope.sender, &why, reply),
             Request::DeadLetters { max } => self.give_dead_letters(max, reply),
-            Request::Counters => self.answer(reply, &Answer::Counters(self.counters)),
+            Request::Counters => {
+                let stderr_dropped = forward::STDERR.dropped();
+                self.answer(reply, &Answer::Counters(Counters { stderr_dropped, ..self.counters }));
+            }
             Request::StartSupervisor { rules, children } => self.start_supervisor(rules, children, reply),
             Request::MakeActor(spec) => self.make_unstarted(spec, reply),
             Request::UnmakeActor { actor } => self.unmake_actor(actor),

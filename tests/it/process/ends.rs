@@ -1,5 +1,6 @@
 //! Every way in which a process can end, and what its report says.
 
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use actor_core::process::{JoinError, Options, Process};
@@ -101,6 +102,25 @@ fn t_21_what_c_code_does_has_its_reason() {
         assert_eq!(report_of(Deed::ExitInC(0)).reason, ExitReason::UnexpectedExit);
         assert_eq!(signal_of(&report_of(Deed::Abort).reason), Some(6));
         assert_eq!(report_of(Deed::ExitNow(3)).reason, ExitReason::ExitCode(3));
+    });
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_stops_nobody() {
+    isolated_for_both(|| {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        // It says that it takes something, and then does not take all of it.
+        foreign::shrink_send_buffer(&writer);
+        let before = rustix::io::dup(rustix::stdio::stderr()).unwrap();
+        rustix::stdio::dup2_stderr(&writer).unwrap();
+        let talkative = |count: usize| eprint!("{}", "x".repeat(count));
+        let process = Process::spawn(talkative, 100_000);
+        let joined = process.as_ref().map(|process| process.join_timeout(bound(Duration::from_secs(10))));
+        rustix::stdio::dup2_stderr(&before).unwrap();
+        assert_eq!(joined.unwrap(), Ok(()));
+        assert_eq!(process.unwrap().exit_report().unwrap().stderr_dropped + 4096, 100_000, "the tail is complete");
+        // Whoever is in the middle of writing there goes on with the other one.
+        drop((reader, writer));
     });
 }
 
