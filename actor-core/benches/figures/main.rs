@@ -1,87 +1,72 @@
-//! The figures that this crate is judged by, measured between processes on this machine.
+//! What a mean does not tell: how single events spread, what waiting costs in memory and processor
+//! time, and how a call compares with a pipe. The rest is in `timed`.
 //!
-//! `cargo bench --bench figures -- [--quick] [--only PART]`. Each case runs five rounds (two with
-//! `--quick`), one after the other; the table has the median, the extremes and the target. Run it
-//! on a quiet machine: a case that needs two CPUs and gets one and a half says nothing.
+//! `cargo bench -p actor-core --bench figures -- [FILTER] [--sample-count N]`. Each line runs five
+//! rounds, or N; the table has the median of these, the extremes and what is aimed at. Run it on a
+//! quiet machine.
 
-use std::time::{Duration, Instant};
+mod machine;
+mod spread;
 
-mod messages;
-mod processes;
-mod queues;
+#[path = "../shared/book.rs"]
+mod book;
+#[path = "../shared/echo.rs"]
+mod echo;
+#[path = "../shared/idle.rs"]
+mod idle;
 
-/// What the command line decides.
+/// What the command line decides; the flags are those of `timed`, as far as they make sense here.
 pub(crate) struct Plan {
-    pub(crate) rounds: usize,
-    /// Work per round, relative to a full run.
-    pub(crate) scale: f64,
-    only: Option<String>,
+    rounds: usize,
+    filter: Option<String>,
+}
+
+/// One line of the table.
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) target: &'static str,
 }
 
 impl Plan {
-    fn from_args() -> Plan {
-        let mut plan = Plan { rounds: 5, scale: 1.0, only: None };
+    /// `None`: cargo does not run this as a bench, but with tests.
+    fn from_args() -> Option<Plan> {
+        let mut plan = Plan { rounds: 5, filter: None };
+        let mut is_bench = false;
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             match arg.as_str() {
-                "--quick" => (plan.rounds, plan.scale) = (2, 0.1),
-                "--only" => plan.only = args.next(),
-                // What cargo itself passes.
-                _ => {}
+                "--bench" => is_bench = true,
+                "--sample-count" => {
+                    let count = args.next().and_then(|count| count.parse().ok());
+                    plan.rounds = count.filter(|count| 0 < *count).expect("--sample-count takes a number");
+                }
+                flag if flag.starts_with('-') => {}
+                filter => plan.filter = Some(filter.to_owned()),
             }
         }
-        plan
+        is_bench.then_some(plan)
     }
 
-    pub(crate) fn count(&self, full: usize) -> usize {
-        ((full as f64 * self.scale) as usize).max(1)
-    }
-
-    /// Measures a case round by round and prints its line.
-    pub(crate) fn case(&self, name: &str, unit: &str, target: &str, mut round: impl FnMut() -> f64) {
-        if self.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+    /// Measures round by round what several lines tell, and prints these.
+    pub(crate) fn case<const N: usize>(&self, lines: [Line; N], mut round: impl FnMut() -> [f64; N]) {
+        let is_wanted = |line: &Line| self.filter.as_ref().is_none_or(|filter| line.name.contains(filter.as_str()));
+        if !lines.iter().any(is_wanted) {
             return;
         }
-        let mut values: Vec<f64> = (0..self.rounds).map(|_| round()).collect();
-        values.sort_by(f64::total_cmp);
-        let (median, least, most) = (values[values.len() / 2], values[0], values[values.len() - 1]);
-        println!("{name:<44} {median:>10.2} {least:>10.2} {most:>10.2} {unit:<6} {target}");
-    }
-
-    /// [`Plan::case`] for two figures of one round, such as a median and a 99th percentile.
-    pub(crate) fn pair(&self, names: [&str; 2], unit: &str, targets: [&str; 2], mut round: impl FnMut() -> [f64; 2]) {
-        let rounds: Vec<[f64; 2]> = if names.iter().any(|name| self.wants(name)) {
-            (0..self.rounds).map(|_| round()).collect()
-        } else {
-            return;
-        };
-        for which in 0..2 {
-            let mut values = rounds.iter().map(|round| round[which]);
-            self.case(names[which], unit, targets[which], || values.next().unwrap_or_default());
+        let rounds: Vec<[f64; N]> = (0..self.rounds).map(|_| round()).collect();
+        for (at, Line { name, unit, target }) in lines.iter().enumerate() {
+            let mut values: Vec<f64> = rounds.iter().map(|round| round[at]).collect();
+            values.sort_by(f64::total_cmp);
+            let (median, least, most) = (values[values.len() / 2], values[0], values[values.len() - 1]);
+            println!("{name:<40} {median:>10.2} {least:>10.2} {most:>10.2} {unit:<4} {target}");
         }
     }
-
-    fn wants(&self, name: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
-    }
-}
-
-/// The value below which this part of the samples lies, in microseconds.
-pub(crate) fn quantile(samples: &mut [Duration], part: f64) -> f64 {
-    samples.sort();
-    let at = ((samples.len() - 1) as f64 * part).round() as usize;
-    samples[at].as_secs_f64() * 1e6
-}
-
-/// Millions of things per second.
-pub(crate) fn millions(count: usize, since: Instant) -> f64 {
-    count as f64 / since.elapsed().as_secs_f64() / 1e6
 }
 
 fn main() {
-    let plan = Plan::from_args();
-    println!("{:<44} {:>10} {:>10} {:>10} {:<6} target", "case", "median", "min", "max", "unit");
-    queues::run(&plan);
-    messages::run(&plan);
-    processes::run(&plan);
+    let Some(plan) = Plan::from_args() else { return };
+    println!("{:<40} {:>10} {:>10} {:>10} {:<4} target", "", "median", "least", "most", "unit");
+    spread::run(&plan);
+    machine::run(&plan);
 }
