@@ -14,7 +14,7 @@ use crate::id::{ActorId, Participant, WindowId};
 use crate::shm::event::Waited;
 use crate::shm::lately;
 use crate::shm::layout::{INLINE_MAX, Shape};
-use crate::shm::payload::Meta;
+use crate::shm::payload::{self, Meta};
 pub(crate) use crate::shm::post::PostError;
 use crate::shm::post::{Wake, register_room};
 use crate::shm::segment::{Segment, attached};
@@ -291,6 +291,22 @@ impl Mailbox {
             return None;
         }
         Some(envelope)
+    }
+
+    /// Notes that the message in hand was handled to its end. Called before it is answered: whoever
+    /// finds the call no longer waited for knows by this whether it was answered or given up.
+    #[inline]
+    pub(crate) fn mark_handled(&self, claim: Claim) {
+        payload::mark_handled(self.window.slot(claim.position.index()), true);
+    }
+
+    /// The message in hand is to be handled once more.
+    pub(crate) fn unmark_handled(&self, claim: Claim) {
+        payload::mark_handled(self.window.slot(claim.position.index()), false);
+    }
+
+    pub(crate) fn is_handled(&self, claim: Claim) -> bool {
+        payload::is_handled(self.window.slot(claim.position.index()))
     }
 
     /// The message in hand is done with: its slot is free.

@@ -599,11 +599,12 @@ pub(crate) fn recover(window: &Window, dead: Participant) {
     window.recover_extents(dead);
 }
 
-/// Whether this call has been answered, as far as anybody can know. For the node.
-pub(crate) fn is_answered(address: ReplyAddress) -> bool {
-    attach(address).is_none_or(|window| {
+/// Whether this call waits for its answer. If not, it was answered, given up, or its caller is gone.
+/// For the node.
+pub(crate) fn is_waited_for(address: ReplyAddress) -> bool {
+    attach(address).is_some_and(|window| {
         let seen = ReplyWord(window.slot(u32::from(address.slot)).word.load(Acquire));
-        seen.generation() != address.generation || !matches!(seen.state(), State::Waiting | State::Writing)
+        seen.generation() == address.generation && matches!(seen.state(), State::Waiting | State::Writing)
     })
 }
 
@@ -627,9 +628,9 @@ mod tests {
     fn smoke() {
         let (mut slot, mut buffer) = (open(), Vec::new());
         assert_eq!(slot.wait(Deadline::after(Duration::ZERO), &mut buffer), None);
-        assert!(!is_answered(slot.address()));
+        assert!(is_waited_for(slot.address()));
         assert!(answer(slot.address(), ReplyKind::Value, b"42"));
-        assert!(is_answered(slot.address()));
+        assert!(!is_waited_for(slot.address()));
         assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Value));
         assert_eq!(buffer, b"42");
     }

@@ -41,12 +41,18 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
         }
         match mailbox.next(&mut buffers.message, Deadline::Never) {
             Next::Message { envelope, position } if !envelope.is_for(incarnation.life) => {
+                if envelope.reply.is_some() {
+                    mailbox.mark_handled(position);
+                }
                 outlived(&mailbox, &envelope);
                 mailbox.acknowledge(position);
             }
             Next::Message { envelope, position } => {
                 context.begin(&envelope, position);
                 let handled = actor.dispatch(buffers.delivery(&envelope), &mut context);
+                if envelope.reply.is_some() {
+                    mailbox.mark_handled(position);
+                }
                 reply(&mailbox, &envelope, &handled.outcome, &buffers.reply);
                 // Dead before this line: a call is replied to, so recovery does not run it again.
                 context.finish(position, handled.failure);

@@ -275,7 +275,7 @@ impl Node {
             let participant = actor.participant?;
             let (_, envelope) = actor.mailbox.in_hand(participant)?;
             // Answered is done, even if it is still in hand for a moment.
-            (envelope.reply == Some(call) && !reply::is_answered(call)).then_some(participant)
+            (envelope.reply == Some(call) && reply::is_waited_for(call)).then_some(participant)
         });
         match self.process_of(working) {
             Some(process) => {

@@ -5,6 +5,10 @@
 //! |---|---|---|---|---|---|
 //! | call | done | the caller gets the report | report, dead letter | next life | report, dead letter |
 //! | cast | – | dead letter | dead letter | next life | dead letter |
+//!
+//! A call that nobody waits for any more was answered if its handler had come to its end, which is
+//! noted in its slot before the answer; else its caller has given it up, and it is settled as if he
+//! waited. A cast that its actor could not read is kept as a dead letter and noted in the same way.
 
 use super::request::{Answer, DeadLetter};
 use super::thread::Node;
@@ -40,7 +44,7 @@ struct Why {
 
 fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
     let is_call = envelope.reply.is_some();
-    if is_call && is_answered {
+    if is_answered {
         return Verdict { redeliver: false, report: false, dead_letter: false };
     }
     // What was for one life is for no other.
@@ -76,13 +80,15 @@ impl Node {
         let Some(envelope) = mailbox.read(claim, &mut payload) else {
             return (Settled::Released, extent);
         };
-        let is_answered = envelope.reply.is_some_and(reply::is_answered);
+        // Handled and not answered is not done: its caller waits.
+        let is_answered = mailbox.is_handled(claim) && !envelope.reply.is_some_and(reply::is_waited_for);
         // Between the answer and the acknowledgement the work is done already.
         self.counters.died_at_work += u64::from(!is_answered);
         let deaths = self.note_death(mailbox.id(), claim, &report.reason);
         let verdict = judge(&envelope, is_answered, deliveries);
         if verdict.redeliver {
             self.counters.redelivered += 1;
+            mailbox.unmark_handled(claim);
             return (Settled::Returned, None);
         }
         if verdict.report {
@@ -184,6 +190,8 @@ impl Node {
                 let deaths = self.deaths_so_far(actor, claim);
                 let why = Why { deliveries: u32::from(claim.count) + 1, deaths, text: why.to_owned() };
                 self.keep_letter(actor, &envelope, payload, why);
+                // If it dies before it can go on, this is not to be settled again.
+                mailbox.mark_handled(claim);
             }
         }
         self.answer(reply, &Answer::Done);

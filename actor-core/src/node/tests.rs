@@ -6,7 +6,7 @@ use super::*;
 use crate::boot::{Entry, Start};
 use crate::exit::{ExitReason, KilledBy};
 use crate::id::{ActorId, ProcessId};
-use crate::mailbox::{Mailbox, OnCrash};
+use crate::mailbox::{Envelope, Mailbox, MailboxSize, Next, OnCrash};
 use crate::shm::slots;
 use crate::time::Deadline;
 use crate::wire::{self, Bytes};
@@ -177,4 +177,46 @@ fn what_a_request_carries_is_not_made_longer() {
     bytes.clear();
     wire::encode_into(&mut bytes, &Answer::DeadLetters(vec![letter])).unwrap();
     assert!(bytes.len() < args.len() + 1000, "{} bytes", bytes.len());
+}
+
+fn actor(name: &str, entry: fn(Start)) -> ActorSpec {
+    ActorSpec {
+        name: name.into(),
+        type_name: name.into(),
+        entry: Entry::of(entry).unwrap(),
+        args: Bytes::default(),
+        handlers: vec!["note".into()],
+        mailbox: MailboxSize { capacity: 4, message_max: 64, bytes: 0 },
+        start_timeout: Duration::from_secs(10),
+        stderr: Stderr::Capture,
+    }
+}
+
+/// Refuses what it gets, and dies with it in hand.
+fn refuser(start: Start) {
+    live(start, |life| {
+        let actor = life.incarnation.unwrap().actor;
+        let mailbox = Mailbox::attach(actor).unwrap();
+        life.is_ready();
+        let Next::Message { .. } = mailbox.next(&mut Vec::new(), soon()) else { panic!("a message was sent") };
+        ask(&Request::RefuseInHand { actor, why: "a test".into() }, soon()).unwrap();
+        std::process::abort()
+    })
+}
+
+#[test]
+fn what_was_refused_is_one_dead_letter_even_if_its_actor_dies_then() {
+    let Answer::Spawned(actor) = ask(&Request::SpawnActor(actor("refuser", refuser)), soon()).unwrap() else {
+        panic!("an actor was wanted")
+    };
+    let joining = std::thread::spawn(move || ask(&Request::JoinActor { actor }, soon()));
+    let envelope =
+        Envelope { handler: 0, on_crash: OnCrash::Fail, reply: None, life: 0, sender: ensure().unwrap().me() };
+    Mailbox::attach(actor).unwrap().post(&envelope, b"text", soon()).unwrap();
+    assert!(matches!(joining.join().unwrap(), Ok(Answer::Ended(_) | Answer::NoProc)));
+    let Answer::DeadLetters(letters) = ask(&Request::DeadLetters { max: 1000 }, soon()).unwrap() else {
+        panic!("letters were wanted")
+    };
+    let reasons: Vec<_> = letters.iter().filter(|it| it.actor == "refuser").map(|it| it.reason.as_str()).collect();
+    assert_eq!(reasons, ["a test"]);
 }

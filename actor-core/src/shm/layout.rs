@@ -149,7 +149,7 @@ const _: () = {
 pub(crate) struct SlotHead {
     /// See [`slots`](super::slots).
     pub(crate) word: AtomicU64,
-    /// `length:32 | extent:32`, low bits first; extent 0 is inline, n is extent n - 1.
+    /// `length:32 | extent:31 | handled:1`, low bits first; extent 0 is inline, n is extent n - 1.
     pub(crate) meta: AtomicU64,
 }
 

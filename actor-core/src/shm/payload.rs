@@ -23,9 +23,12 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
+    /// Whoever handled the message has come to its end; see [`mark_handled`].
+    const HANDLED: u64 = 1 << 63;
+
     #[inline]
     pub(crate) fn load(slot: &SlotHead) -> Meta {
-        let packed = slot.meta.load(Relaxed);
+        let packed = slot.meta.load(Relaxed) & !Meta::HANDLED;
         Meta { length: packed as u32, extent: ((packed >> 32) as u32).checked_sub(1) }
     }
 
@@ -34,6 +37,19 @@ impl Meta {
         let extent = self.extent.map_or(0, |number| number + 1);
         slot.meta.store(u64::from(self.length) | u64::from(extent) << 32, Relaxed);
     }
+}
+
+/// Notes in a claimed slot that its message was handled to the end, before anybody is told so. A
+/// plain store: only the claimant writes here, or the node while the claimant waits or is dead. A new
+/// message begins without the mark.
+#[inline]
+pub(crate) fn mark_handled(slot: &SlotHead, is_handled: bool) {
+    let unmarked = slot.meta.load(Relaxed) & !Meta::HANDLED;
+    slot.meta.store(if is_handled { unmarked | Meta::HANDLED } else { unmarked }, Relaxed);
+}
+
+pub(crate) fn is_handled(slot: &SlotHead) -> bool {
+    slot.meta.load(Relaxed) & Meta::HANDLED != 0
 }
 
 impl Window {

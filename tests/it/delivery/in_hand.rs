@@ -119,6 +119,26 @@ fn with_all_calls_under_way_an_actor_can_be_killed() {
 }
 
 #[test]
+fn a_call_that_was_given_up_is_handed_out_again_all_the_same() {
+    isolated(|| {
+        let desk = Desk::new();
+        let (app, worker) = desk.supervised();
+        let given_up = worker.ask_again(1, Act::WaitOnce).timeout(Duration::from_millis(200)).wait();
+        assert!(matches!(given_up, Err(CallError::Timeout(_))), "{given_up:?}");
+        assert_eq!(desk.entry(), first(1, 1));
+        worker.kill().unwrap();
+        assert_eq!(desk.entry(), again(1, 2, 2));
+        // And one that somebody set store by is kept.
+        let given_up = worker.ask_kept(2, Act::Wait).timeout(Duration::from_millis(200)).wait();
+        assert!(matches!(given_up, Err(CallError::Timeout(_))), "{given_up:?}");
+        assert_eq!(desk.entry(), first(2, 2));
+        worker.kill().unwrap();
+        assert_eq!(all_dead_letters().iter().map(number_in).collect::<Vec<_>>(), [2]);
+        finish(&app, desk);
+    });
+}
+
+#[test]
 fn a_call_that_no_life_survives_ends_with_the_last_report() {
     isolated(|| {
         let desk = Desk::new();
