@@ -161,6 +161,11 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
 }
 
 /// Without /proc no program can be started again, and without pidfds no death be proven.
+///
+/// Where SIGCHLD is ignored the kernel reaps every child itself, and nobody learns how one has ended.
+/// That is set right and not refused: a program inherits it from whoever has started it, by accident
+/// as a rule, and could do no more about it than is done here. Programs that ignore the signal in
+/// order not to have to wait for children of their own have to wait for them.
 fn check_system() -> io::Result<()> {
     let lacks = |what: &str, error: io::Error| {
         io::Error::new(io::ErrorKind::Unsupported, format!("a node needs {what}: {error}"))
@@ -171,6 +176,9 @@ fn check_system() -> io::Result<()> {
     }
     std::fs::metadata("/proc/self/exe").map_err(|error| lacks("/proc", error))?;
     crate::sys::pidfd::open(crate::sys::process::id()).map_err(|error| lacks("pidfds (Linux 5.3)", error.into()))?;
+    if signal::keep_ends_of_children().map_err(|error| lacks("the ends of children", error.into()))? {
+        tracing::warn!(target: "actor_core", "SIGCHLD was ignored, and is at its default now: the ends of processes would be lost");
+    }
     Ok(())
 }
 

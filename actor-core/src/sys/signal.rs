@@ -33,6 +33,34 @@ pub(crate) fn reset() -> Result<()> {
     unblock_all()
 }
 
+/// `int sigaction(SIGCHLD, const struct sigaction *act, struct sigaction *oldact)` - has the kernel
+/// keep how children end, which it does not where SIGCHLD is ignored or `SA_NOCLDWAIT` is set. True:
+/// it was so. Man page: sigaction(2).
+///
+/// # Errors
+/// None that a kernel is known to give.
+pub(crate) fn keep_ends_of_children() -> Result<bool> {
+    // SAFETY: All fields are numbers, for which zero is a value, or an optional function.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: A query; `action` is the place for the answer.
+    if unsafe { libc::sigaction(libc::SIGCHLD, ptr::null(), &raw mut action) } != 0 {
+        return Err(last_error());
+    }
+    let is_ignored = action.sa_sigaction == libc::SIG_IGN;
+    if !is_ignored && action.sa_flags & libc::SA_NOCLDWAIT == 0 {
+        return Ok(false);
+    }
+    if is_ignored {
+        action.sa_sigaction = libc::SIG_DFL;
+    }
+    action.sa_flags &= !libc::SA_NOCLDWAIT;
+    // SAFETY: The action is the one that was set, or the default, without a flag.
+    match unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, ptr::null_mut()) } {
+        0 => Ok(true),
+        _ => Err(last_error()),
+    }
+}
+
 /// `int prctl(PR_SET_PDEATHSIG, int sig)` - asks for `signal` when the thread that made this
 /// process ends. Who may have ended already must be checked afterwards, by comparing parents.
 /// Man page: PR_SET_PDEATHSIG(2const).

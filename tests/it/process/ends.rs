@@ -10,7 +10,7 @@ use actor_tests::foreign;
 use actor_tests::watch::{bound, is_alive, until};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::isolated_for_both;
+use crate::harness::{isolated_for_both, isolated_through};
 
 /// What a process does, and nothing else.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,6 +102,14 @@ fn t_21_what_c_code_does_has_its_reason() {
         assert_eq!(report_of(Deed::ExitInC(0)).reason, ExitReason::UnexpectedExit);
         assert_eq!(signal_of(&report_of(Deed::Abort).reason), Some(6));
         assert_eq!(report_of(Deed::ExitNow(3)).reason, ExitReason::ExitCode(3));
+    });
+}
+
+#[test]
+fn every_end_has_its_reason_although_sigchld_was_ignored_before() {
+    isolated_through(&["env", "--ignore-signal=CHLD"], || {
+        assert_eq!(report_of(Deed::Exit(42)).reason, ExitReason::ExitCode(42));
+        assert_eq!(report_of(Deed::KillSelf).reason, ExitReason::Signaled { signal: 9, core: false });
     });
 }
 
