@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actor_core::prelude::*;
 use actor_core::queue::{Close, Queue};
-use actor_core::{AutoShutdown, ChildPhase, KilledBy, StartError, Strategy, SupervisorEnd, SupervisorError};
+use actor_core::{AutoShutdown, Backoff, ChildPhase, KilledBy, StartError, Strategy, SupervisorEnd, SupervisorError};
 use actor_tests::watch::until;
 use serde::{Deserialize, Serialize};
 
@@ -335,6 +335,29 @@ fn timeouts_without_an_end_are_none() {
         assert_eq!(app.join_timeout(Duration::MAX), Ok(SupervisorEnd::Stopped));
         let alone = Child::define(Args { name: "b".into(), journal: journal.clone(), gate: None, fails: false });
         alone.spawn().unwrap().stop_timeout(Duration::MAX).unwrap();
+        journal.close(Close::Now);
+    });
+}
+
+#[test]
+fn who_is_stopped_while_it_waits_to_be_started_is_not_started() {
+    isolated_for_both(|| {
+        let (journal, gate) = (journal(), Queue::bounded(1).unwrap());
+        let args = Args { name: "a".into(), journal: journal.clone(), gate: Some(gate.clone()), fails: false };
+        let minute = Duration::from_secs(60);
+        let (restart, backoff) = (Restart::Transient, Backoff::new(minute, minute));
+        let mut app = Supervisor::builder().intensity(often());
+        let a = app.child(ChildSpec { restart, backoff, ..ChildSpec::new(Child::define(args)) }).unwrap();
+        gate.send(()).unwrap();
+        let app = app.start().unwrap();
+        gate.close(Close::Now);
+        a.kill().unwrap();
+        let phase = || app.which_children().unwrap().remove(0).phase;
+        until("it waits", || phase() == ChildPhase::Waiting);
+        a.stop().unwrap();
+        assert_eq!(phase(), ChildPhase::Ended);
+        assert!(matches!(a.os_pid().wait(), Err(CallError::NoProc(_))));
+        assert_eq!(app.stop(), Ok(SupervisorEnd::Stopped));
         journal.close(Close::Now);
     });
 }

@@ -39,6 +39,9 @@ pub(crate) enum Event {
     Started(ChildKey),
     /// A child has ended, or did not come up.
     Exited(ChildKey, ExitReason),
+    /// Somebody wants a child to stop that is not alive. If it waits for the next attempt to start
+    /// it, that is as if it had been started and had stopped.
+    StopAsked(ChildKey),
     /// Somebody wants the supervisor to stop.
     StopRequested,
     /// The time of a timer has come.
@@ -200,6 +203,7 @@ impl Supervision {
         match event {
             Event::Started(key) => self.on_started(key, now),
             Event::Exited(key, reason) => self.on_exited(key, reason, now),
+            Event::StopAsked(key) => self.on_stop_asked(key),
             Event::StopRequested => self.shut_down(Outcome::Stopped, now),
             Event::TimerFired(timer) => self.on_timer(timer),
         }
@@ -250,6 +254,20 @@ impl Supervision {
             (ChildState::Starting, _) => self.on_start_failed(key, reason, now),
             _ => self.postponed.push_back((key, Postponed::End(reason))),
         }
+    }
+
+    fn on_stop_asked(&mut self, key: ChildKey) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        let is_retry =
+            |(other, postponed): &(ChildKey, Postponed)| *other == key && matches!(postponed, Postponed::Retry);
+        if matches!(child.state, ChildState::Waiting { .. }) {
+            child.state = ChildState::Ended;
+        } else if let Some(place) = self.postponed.iter().position(is_retry) {
+            self.postponed.remove(place);
+        } else {
+            return;
+        }
+        self.postponed.push_back((key, Postponed::End(ExitReason::Shutdown(None))));
     }
 
     fn on_timer(&mut self, timer: TimerId) {

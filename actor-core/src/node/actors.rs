@@ -237,7 +237,7 @@ impl Node {
     pub(super) fn stop_actor(&mut self, id: ActorId, after_all: bool, timeout: Duration, reply: Option<ReplyAddress>) {
         let Some(actor) = self.actor(id) else { return self.answer(reply, &Answer::NoProc) };
         actor.mailbox.stop(after_all);
-        let (participant, last) = (actor.participant, actor.last.clone());
+        let (participant, owner, last) = (actor.participant, actor.owner, actor.last.clone());
         match self.process_of(participant) {
             Some(process) => {
                 self.after(timeout, Timer::Kill(process, KilledBy::ShutdownTimeout));
@@ -245,7 +245,13 @@ impl Node {
                     actor.stoppers.extend(reply);
                 }
             }
-            None => self.answer(reply, &last.map_or(Answer::NoProc, |report| Answer::Ended(Box::new(report)))),
+            None => {
+                // What is not alive is not to be started, unless it would be after any stop.
+                if let Owner::Supervisor { id, key } = owner {
+                    self.supervise(id, Event::StopAsked(key));
+                }
+                self.answer(reply, &last.map_or(Answer::NoProc, |report| Answer::Ended(Box::new(report))));
+            }
         }
     }
 

@@ -211,7 +211,7 @@ impl Node {
                 self.segment.record(participant).pid.store(pid, Release);
                 self.adopt(participant, pid, Some(started.pidfd));
             }
-            Err(error) => self.never_was(participant, error_chain(&error)),
+            Err(error) => self.never_was(participant, SpawnFailure::System(error_chain(&error))),
         }
     }
 
@@ -263,18 +263,18 @@ impl Node {
         // It may have been done by then; nobody will ask for what it has returned.
         let result = self.find_result(participant);
         self.drop_result(result);
-        self.never_was(participant, format!("the new process could not be watched: {error}"));
+        let why = format!("the new process could not be watched: {error}");
+        self.never_was(participant, SpawnFailure::System(why));
     }
 
     /// There is no process for an order, and there will be none.
-    pub(super) fn never_was(&mut self, participant: Participant, why: String) {
+    pub(super) fn never_was(&mut self, participant: Participant, failure: SpawnFailure) {
         let Some(process) = self.processes.remove(&participant) else { return };
         self.starting.retain(|other| *other != participant);
         self.unwatch(&process);
         self.drop_args(process.args);
         self.segment.record(participant).set_stage(Stage::Free);
         self.roster.give_back(participant);
-        let failure = SpawnFailure::System(why);
         match process.role {
             Role::Plain { reply, .. } => self.answer(reply, &Answer::NotSpawned(failure)),
             Role::Actor(index) => self.on_actor_not_started(index, failure),
@@ -342,6 +342,9 @@ impl Node {
         }
         if self.processes[&id.participant].pidfd.is_some() {
             self.kill(id, KilledBy::StartTimeout);
+        } else if self.take_back(id.participant) {
+            // Its turn did not come: the zygote is starting, which it has its own time for, or busy.
+            self.never_was(id.participant, SpawnFailure::TimedOut);
         } else {
             // The zygote does not answer: it cannot be waited for. Nor can the next one for ever.
             self.kill_zygote();

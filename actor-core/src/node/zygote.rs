@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::launch::error_chain;
+use super::request::SpawnFailure;
 use super::thread::{Node, Token};
 use super::timers::Timer;
 use crate::boot::StartMethod;
@@ -192,6 +193,19 @@ impl Node {
         }
     }
 
+    /// Takes back an order that waits for a zygote. False: one is at work on it.
+    pub(super) fn take_back(&mut self, participant: Participant) -> bool {
+        let Zygote { queued, unguarded, attempts, .. } = &mut self.zygote;
+        let before = queued.len() + unguarded.len();
+        queued.retain(|other| *other != participant);
+        unguarded.retain(|other| *other != participant);
+        let is_back = queued.len() + unguarded.len() < before;
+        if is_back {
+            attempts.remove(&participant);
+        }
+        is_back
+    }
+
     /// Nothing is to be started any more.
     pub(super) fn drop_orders(&mut self) {
         let unguarded = std::mem::take(&mut self.zygote.unguarded);
@@ -202,7 +216,7 @@ impl Node {
     fn fail_queued(&mut self, why: &str) {
         for participant in std::mem::take(&mut self.zygote.queued) {
             self.zygote.attempts.remove(&participant);
-            self.never_was(participant, why.to_owned());
+            self.never_was(participant, SpawnFailure::System(why.to_owned()));
         }
     }
 
@@ -328,14 +342,15 @@ impl Node {
             match self.pid_in_record(participant) {
                 0 if self.ending.is_some() => {
                     self.zygote.attempts.remove(&participant);
-                    self.never_was(participant, "the node is ending".to_owned());
+                    self.never_was(participant, SpawnFailure::System("the node is ending".to_owned()));
                 }
                 0 if self.zygote.attempts.get(&participant).is_some_and(|attempts| *attempts < ATTEMPTS_MAX) => {
                     self.zygote.queued.push_front(participant);
                 }
                 0 => {
                     self.zygote.attempts.remove(&participant);
-                    self.never_was(participant, format!("{ATTEMPTS_MAX} zygotes died while making the process"));
+                    let why = format!("{ATTEMPTS_MAX} zygotes died while making the process");
+                    self.never_was(participant, SpawnFailure::System(why));
                 }
                 pid => {
                     self.zygote.attempts.remove(&participant);

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 use std::thread;
+use std::time::Duration;
 
+use actor_core::node::counters;
 use actor_core::process::{JoinError, Options, Process, SpawnError};
 use actor_core::queue::{Close, Queue};
 use actor_core::{EncodeError, ExitReason};
-use actor_tests::watch::{Seen, children_of, is_alive, until};
+use actor_tests::watch::{Seen, children_of, is_alive, until, zygote_of};
+use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use crate::harness::isolated_for_both;
@@ -70,6 +73,22 @@ fn nothing_is_left_of_a_result_whose_joiner_dies() {
         dead.recv().unwrap();
         assert!(matches!(process.join(), Err(JoinError::Died(_))));
         dead.close(Close::Now);
+    });
+}
+
+#[test]
+fn who_has_no_time_to_start_costs_no_zygote() {
+    isolated_for_both(|| {
+        let own = std::process::id();
+        let zygote = zygote_of(own).unwrap().pid;
+        rustix::process::kill_process(Pid::from_raw(zygote as i32).unwrap(), Signal::KILL).unwrap();
+        until("the node knows", || Seen::of(zygote).is_none());
+        // It needs a zygote, which begins to start only now.
+        let hasty = Options { start_timeout: Duration::ZERO, ..Options::default() };
+        let hurried = hasty.spawn(|n: u32| n, 1);
+        assert!(matches!(hurried, Err(SpawnError::Timeout { .. })), "{hurried:?}");
+        assert_eq!(Process::spawn(|n: u32| n, 2).unwrap().join(), Ok(2));
+        assert_eq!(counters().unwrap().zygotes, 2);
     });
 }
 

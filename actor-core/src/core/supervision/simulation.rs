@@ -91,6 +91,12 @@ impl World {
     }
 
     fn wait_for_timer(&mut self) {
+        if self.random.one_in(8) {
+            let key = ChildKey(self.random.below(6) as u32);
+            if !self.processes.contains_key(&key) {
+                self.tell(Event::StopAsked(key));
+            }
+        }
         self.timers.sort();
         if self.timers.is_empty() {
             return;

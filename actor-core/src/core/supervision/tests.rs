@@ -428,6 +428,23 @@ fn failed_attempts_are_forgotten_after_a_healthy_while() {
 }
 
 #[test]
+fn who_is_asked_to_stop_while_it_waits_is_started_only_if_it_would_be_after_any_stop() {
+    for (restart, then) in [(Restart::Transient, ""), (Restart::Permanent, "start a")] {
+        let mut rules = children(&["a"]);
+        rules.children[0].backoff = Backoff::new(ms(10), ms(90));
+        rules.children[0].restart = restart;
+        let mut script = Script::running(rules);
+        script.crash("a");
+        script.crash("a");
+        script.happen(Event::StopAsked(key("a")));
+        assert_eq!(script.supervision.is_over(key("a")), restart == Restart::Transient);
+        script.done.clear();
+        script.pass(1000);
+        script.expect(then);
+    }
+}
+
+#[test]
 fn single_restarts_go_on_side_by_side() {
     let mut script = Script::running(children(&["a", "b", "c"]));
     script.crash("c");
