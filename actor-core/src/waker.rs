@@ -39,7 +39,12 @@ pub(crate) fn register(
     waker: &Waker,
 ) {
     let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
-    registered.retain(|other| !(std::ptr::eq(other.word, word) && other.waker.will_wake(waker)));
+    let is_same = |other: &Registration| std::ptr::eq(other.word, word) && other.waker.will_wake(waker);
+    // Two futures of one task may wait for the same word. Each wake is for both, so the
+    // earlier deadline stays.
+    let before = registered.iter().filter(|other| is_same(other)).map(|other| other.deadline).reduce(Deadline::min);
+    registered.retain(|other| !is_same(other));
+    let deadline = before.map_or(deadline, |before| before.min(deadline));
     registered.push(Registration { word, seen, deadline, waker: waker.clone() });
     drop(registered);
     HELPER.call_once(|| {
@@ -131,6 +136,16 @@ mod tests {
         register(segment, &WORD, 1, Deadline::Never, &waker);
         WORD.store(2, SeqCst);
         segment.ring_doorbell(segment.me());
+        wait_for(&woken);
+    }
+
+    #[test]
+    fn the_earlier_of_two_deadlines_stays() {
+        static WORD: AtomicU32 = AtomicU32::new(1);
+        let segment = segment().unwrap();
+        let (woken, waker) = woken();
+        register(segment, &WORD, 1, Deadline::after(Duration::from_millis(200)), &waker);
+        register(segment, &WORD, 1, Deadline::Never, &waker);
         wait_for(&woken);
     }
 
