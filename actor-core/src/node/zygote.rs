@@ -176,21 +176,26 @@ impl Node {
         self.zygote.number += 1;
         self.counters.zygotes += 1;
         let number = self.zygote.number;
-        let watched =
-            launch::zygote(self.segment, self.bell.as_fd()).map_err(|error| error_chain(&error)).and_then(|zygote| {
-                let epoll = self.epoll.as_fd();
-                epoll::add(epoll, zygote.started.pidfd.as_fd(), Token::Zygote(number).to_u64())
-                    .and_then(|()| epoll::add(epoll, zygote.announcement.as_fd(), Token::ZygoteName(number).to_u64()))
-                    .map_err(|error| error.to_string())
-                    .map(|()| zygote)
-            });
-        match watched {
+        let started = launch::zygote(self.segment, self.bell.as_fd()).map_err(|error| error_chain(&error));
+        match started.and_then(|zygote| self.watch_zygote(number, zygote)) {
             Ok(zygote) => {
                 self.zygote.state = State::Unnamed(zygote);
                 self.after(START_TIMEOUT, Timer::Zygote(number));
             }
             Err(why) => self.fail_queued(&why),
         }
+    }
+
+    /// A zygote whose end nobody would hear of must not be: it is killed and waited for.
+    fn watch_zygote(&self, number: u32, zygote: UnnamedZygote) -> Result<UnnamedZygote, String> {
+        let epoll = self.epoll.as_fd();
+        let watched = epoll::add(epoll, zygote.started.pidfd.as_fd(), Token::Zygote(number).to_u64())
+            .and_then(|()| epoll::add(epoll, zygote.announcement.as_fd(), Token::ZygoteName(number).to_u64()));
+        let Err(error) = watched else { return Ok(zygote) };
+        let _ = epoll::remove(epoll, zygote.started.pidfd.as_fd());
+        crate::sys::process::kill_and_reap(zygote.started.pid.as_raw_nonzero().get() as u32);
+        control::remove_directory(&zygote.directory);
+        Err(error.to_string())
     }
 
     /// Takes back an order that waits for a zygote. False: one is at work on it.
