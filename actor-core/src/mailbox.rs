@@ -48,7 +48,8 @@ pub enum OnCrash {
     /// It is kept for inspection; a caller gets the exit report.
     DeadLetter,
     /// The next life gets it, until so many lives had it in hand, of at most 127; then it is a
-    /// dead letter. A caller waits on, within its own time.
+    /// dead letter. A caller waits on, within its own time; a call is handed out again as well when
+    /// its caller has given it up.
     Redeliver(u8),
 }
 

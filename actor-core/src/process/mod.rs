@@ -33,6 +33,9 @@
 //! | dies of a signal, SIGTERM from [`terminate`](Process::terminate) among them | [`JoinError::Died`] | `Signaled` |
 //! | is killed with [`kill`](Process::kill) or [`stop`](Process::stop) | [`JoinError::Died`] | `Killed` |
 //!
+//! How a process ended is known to the node alone, and only where the kernel keeps it. So a root
+//! process that ignores SIGCHLD, or has inherited that, has the default again from its first spawn on.
+//!
 //! # What it inherits
 //! The environment and the current directory that the node (the root process) has when the process
 //! is spawned, and its stdout. The file mode mask is that of whoever makes the process: the zygote,
