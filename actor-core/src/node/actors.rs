@@ -7,6 +7,7 @@ use super::reap::index_of;
 use super::request::{ActorSpec, Answer, SpawnFailure};
 use super::thread::Node;
 use super::timers::Timer;
+use super::waiters::Waiters;
 use crate::core::{ChildKey, Event};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, Incarnation, Participant, ProcessId};
@@ -23,9 +24,9 @@ pub(super) struct Actor {
     life: u32,
     spawner: Option<ReplyAddress>,
     /// They wait for the end of this life.
-    stoppers: Vec<ReplyAddress>,
+    stoppers: Waiters,
     /// They wait for the end for good.
-    joiners: Vec<ReplyAddress>,
+    joiners: Waiters,
     pub(super) last: Option<ExitReport>,
     /// How the lives ended that had the message in hand which is handed out again.
     pub(super) deaths_in_hand: Vec<ExitReason>,
@@ -36,8 +37,8 @@ pub(super) struct Actor {
 pub(super) enum Owner {
     /// Nobody: the first end is the end for good.
     Nobody,
-    /// Made for a supervisor that has not been started.
-    Builder,
+    /// Made by this process for a supervisor that has not been started.
+    Builder(Participant),
     Supervisor {
         id: u64,
         key: ChildKey,
@@ -46,10 +47,9 @@ pub(super) enum Owner {
 
 impl Node {
     pub(super) fn spawn_actor(&mut self, spec: ActorSpec, reply: Option<ReplyAddress>) {
-        let started = self.make_actor(spec).and_then(|id| {
+        let started = self.make_actor(spec, Owner::Nobody).and_then(|id| {
             let index = index_of(id);
             if let Some(actor) = self.actors.get_mut(&index) {
-                actor.owner = Owner::Nobody;
                 actor.spawner = reply;
             }
             self.start_life(index).inspect_err(|_| self.forget_actor(index))
@@ -60,7 +60,7 @@ impl Node {
     }
 
     /// Makes the mailbox of an actor and starts nothing.
-    pub(super) fn make_actor(&mut self, spec: ActorSpec) -> Result<ActorId, SpawnFailure> {
+    pub(super) fn make_actor(&mut self, spec: ActorSpec, owner: Owner) -> Result<ActorId, SpawnFailure> {
         if self.ending.is_some() {
             return Err(SpawnFailure::System("the node is ending".into()));
         }
@@ -69,12 +69,12 @@ impl Node {
         let actor = Actor {
             mailbox,
             spec,
-            owner: Owner::Builder,
+            owner,
             participant: None,
             life: 0,
             spawner: None,
-            stoppers: Vec::new(),
-            joiners: Vec::new(),
+            stoppers: Waiters::default(),
+            joiners: Waiters::default(),
             last: None,
             deaths_in_hand: Vec::new(),
         };
@@ -84,9 +84,17 @@ impl Node {
 
     pub(super) fn unmake_actor(&mut self, id: ActorId) {
         let index = index_of(id);
-        if self.actors.get(&index).is_some_and(|actor| actor.mailbox.id() == id && actor.owner == Owner::Builder) {
+        let is_unstarted = |actor: &Actor| actor.mailbox.id() == id && matches!(actor.owner, Owner::Builder(_));
+        if self.actors.get(&index).is_some_and(is_unstarted) {
             self.forget_actor(index);
         }
+    }
+
+    /// The builders that a dead process had are gone with it.
+    pub(super) fn unmake_actors_of(&mut self, dead: Participant) {
+        let made = self.actors.values().filter(|actor| actor.owner == Owner::Builder(dead));
+        let made: Vec<ActorId> = made.map(|actor| actor.mailbox.id()).collect();
+        made.into_iter().for_each(|id| self.unmake_actor(id));
     }
 
     /// Starts the next life of an actor. The one before is over, reaped and recovered.
@@ -176,10 +184,10 @@ impl Node {
             tracing::warn!(target: "actor_core", actor = actor.spec.name, "{report}");
         }
         actor.last = Some(report.clone());
-        let (owner, stoppers) = (actor.owner, std::mem::take(&mut actor.stoppers));
+        let (owner, stoppers) = (actor.owner, actor.stoppers.take());
         match owner {
             Owner::Supervisor { id, key } => self.supervise(id, Event::Exited(key, report.reason.clone())),
-            Owner::Nobody | Owner::Builder => self.end_for_good(index),
+            Owner::Nobody | Owner::Builder(_) => self.end_for_good(index),
         }
         let answer = Answer::Ended(Box::new(report));
         for reply in stoppers {
@@ -190,7 +198,7 @@ impl Node {
     /// Nobody will live here any more: what is queued is settled, and references are stale.
     pub(super) fn end_for_good(&mut self, index: u16) {
         let Some(actor) = self.actors.get_mut(&index) else { return };
-        let joiners = std::mem::take(&mut actor.joiners);
+        let joiners = actor.joiners.take();
         let mut report = ExitReport::no_proc(actor.spec.name.clone(), Some(actor.mailbox.id()));
         if let Some(last) = &actor.last {
             report = last.clone();
@@ -242,7 +250,7 @@ impl Node {
             Some(process) => {
                 self.after(timeout, Timer::Kill(process, KilledBy::ShutdownTimeout));
                 if let Some(actor) = self.actor(id) {
-                    actor.stoppers.extend(reply);
+                    actor.stoppers.add(reply);
                 }
             }
             None => {
@@ -262,7 +270,7 @@ impl Node {
             Some(process) => {
                 self.kill(process, KilledBy::User);
                 if let Some(actor) = self.actor(id) {
-                    actor.stoppers.extend(reply);
+                    actor.stoppers.add(reply);
                 }
             }
             None => self.answer(reply, &Answer::NoProc),
@@ -294,7 +302,7 @@ impl Node {
 
     pub(super) fn join_actor(&mut self, id: ActorId, reply: Option<ReplyAddress>) {
         match self.actor(id) {
-            Some(actor) => actor.joiners.extend(reply),
+            Some(actor) => actor.joiners.add(reply),
             None => self.answer(reply, &Answer::NoProc),
         }
     }

@@ -12,6 +12,7 @@ use super::launch::Role;
 use super::request::{Answer, Request};
 use super::thread::Node;
 use super::timers::Timer;
+use super::waiters::Waiters;
 use super::{client, forward};
 use crate::core::Event;
 use crate::exit::KilledBy;
@@ -27,7 +28,7 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The node is coming to its end.
 pub(super) struct Ending {
-    replies: Vec<ReplyAddress>,
+    replies: Waiters,
     /// Nobody is left but the zygote.
     is_alone: bool,
     /// The signal that this process dies of in the end.
@@ -67,12 +68,14 @@ pub(crate) fn stop_everything(timeout: Duration) {
 impl Node {
     pub(super) fn begin_ending(&mut self, timeout: Duration, reply: Option<ReplyAddress>) {
         if let Some(ending) = &mut self.ending {
-            ending.replies.extend(reply);
+            ending.replies.add(reply);
             self.after(timeout, Timer::EndNow);
             // It may be complete, and nothing happen any more.
             return self.look_at_ending();
         }
-        self.ending = Some(Ending { replies: reply.into_iter().collect(), is_alone: false, signal: None });
+        let mut replies = Waiters::default();
+        replies.add(reply);
+        self.ending = Some(Ending { replies, is_alone: false, signal: None });
         self.after(timeout, Timer::EndNow);
         let supervisors: Vec<u64> = self.supervisors.keys().rev().copied().collect();
         for id in supervisors {
@@ -131,7 +134,7 @@ impl Node {
                 forward::STDERR.flush();
                 signal::die_of(signal);
             }
-            let replies = std::mem::take(&mut ending.replies);
+            let replies = ending.replies.take();
             for reply in replies {
                 self.answer(Some(reply), &Answer::Done);
             }

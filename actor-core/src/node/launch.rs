@@ -17,6 +17,7 @@ use super::request::{Answer, ProcessSpec, SpawnFailure, Stderr as StderrMode};
 use super::stderr::Stderr;
 use super::thread::{Node, Token};
 use super::timers::Timer;
+use super::waiters::Waiters;
 use crate::boot::{Arguments, Entry, Order, StartMethod, launch};
 use crate::exit::KilledBy;
 use crate::id::{ActorId, PARTICIPANTS_MAX, Participant, ProcessId, WindowId};
@@ -43,7 +44,7 @@ pub(super) struct Process {
     pub(super) is_ready: bool,
     pub(super) ordered_at: Instant,
     pub(super) killed_by: Option<KilledBy>,
-    pub(super) joiners: Vec<ReplyAddress>,
+    pub(super) joiners: Waiters,
     /// The arguments, until the process is ready.
     pub(super) args: Option<WindowId>,
 }
@@ -169,7 +170,7 @@ impl Node {
             is_ready: false,
             ordered_at: Instant::now(),
             killed_by: None,
-            joiners: Vec::new(),
+            joiners: Waiters::default(),
             args,
         };
         self.processes.insert(participant, process);

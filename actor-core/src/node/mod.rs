@@ -24,6 +24,7 @@ mod stuck;
 mod supervisors;
 mod thread;
 mod timers;
+mod waiters;
 mod zygote;
 
 #[cfg(test)]

@@ -234,11 +234,12 @@ impl Node {
         self.drop_args(process.args.take());
         self.segment.record(participant).set_stage(Stage::Free);
         self.forget_processes_of(participant);
+        self.unmake_actors_of(participant);
         self.roster.give_back(participant);
         match process.role {
             Role::Plain { reply, owner } => {
                 if process.is_ready {
-                    self.on_plain_end(process.id, owner, process.joiners, report, result);
+                    self.on_plain_end(process.id, owner, process.joiners.take(), report, result);
                 } else {
                     self.drop_result(result);
                     self.on_plain_not_started(reply, report);
@@ -336,7 +337,7 @@ impl Node {
 
     pub(super) fn join_process(&mut self, id: ProcessId, reply: Option<ReplyAddress>) {
         if let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id) {
-            process.joiners.extend(reply);
+            process.joiners.add(reply);
             return;
         }
         let answer = match self.exited.iter().find(|exited| exited.id == id) {

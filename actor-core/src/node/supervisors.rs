@@ -8,6 +8,7 @@ use super::reap::index_of;
 use super::request::{Answer, SpawnFailure};
 use super::thread::Node;
 use super::timers::Timer;
+use super::waiters::Waiters;
 use crate::core::{
     Action, ChildKey, ChildPhase, ChildState, ChildStatus, Event, Outcome, Report, Supervision, SupervisorEnd,
     SupervisorRules, TimerId,
@@ -23,7 +24,7 @@ pub(super) struct Supervisor {
     children: Vec<ActorId>,
     starter: Option<ReplyAddress>,
     /// They wait for its end.
-    joiners: Vec<ReplyAddress>,
+    joiners: Waiters,
 }
 
 impl Supervisor {
@@ -42,7 +43,7 @@ impl Node {
         let is_known = |id: &ActorId| {
             self.actors
                 .get(&index_of(*id))
-                .is_some_and(|actor| actor.mailbox.id() == *id && actor.owner == Owner::Builder)
+                .is_some_and(|actor| actor.mailbox.id() == *id && matches!(actor.owner, Owner::Builder(_)))
         };
         if self.ending.is_some() || rules.children.len() != children.len() || !children.iter().all(is_known) {
             return self.answer(reply, &Answer::NoProc);
@@ -58,7 +59,7 @@ impl Node {
                 actor.owner = Owner::Supervisor { id, key: ChildKey(number as u32) };
             }
         }
-        let mut supervisor = Supervisor { core, children, starter: reply, joiners: Vec::new() };
+        let mut supervisor = Supervisor { core, children, starter: reply, joiners: Waiters::default() };
         let actions = supervisor.core.begin();
         self.supervisors.insert(id, supervisor);
         self.carry_out(id, actions);
@@ -194,7 +195,7 @@ impl Node {
         }
         let answer = Answer::SupervisorEnded(end.clone());
         self.answer(supervisor.starter, &answer);
-        for joiner in supervisor.joiners {
+        for joiner in supervisor.joiners.take() {
             self.answer(Some(joiner), &answer);
         }
         self.remember_supervisor_end(id, end);
@@ -211,7 +212,7 @@ impl Node {
 
     pub(super) fn join_supervisor(&mut self, id: u64, reply: Option<ReplyAddress>) {
         if let Some(supervisor) = self.supervisors.get_mut(&id) {
-            supervisor.joiners.extend(reply);
+            supervisor.joiners.add(reply);
             return;
         }
         let ended = self.supervisors_ended.iter().find(|(ended, _)| *ended == id);

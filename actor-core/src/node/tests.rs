@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::boot::{Entry, Start};
 use crate::exit::{ExitReason, KilledBy};
-use crate::id::{ActorId, ProcessId};
+use crate::id::{ActorId, ProcessId, WindowId};
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, Next, OnCrash};
 use crate::shm::slots;
 use crate::time::Deadline;
@@ -219,4 +219,26 @@ fn what_was_refused_is_one_dead_letter_even_if_its_actor_dies_then() {
     };
     let reasons: Vec<_> = letters.iter().filter(|it| it.actor == "refuser").map(|it| it.reason.as_str()).collect();
     assert_eq!(reasons, ["a test"]);
+}
+
+/// Makes an actor for a supervisor, says which, and ends without having started it.
+fn maker(start: Start) {
+    fn unstarted(_: Start) {}
+    live(start, |life| {
+        life.is_ready();
+        match ask(&Request::MakeActor(actor("unstarted", unstarted)), soon()) {
+            Ok(Answer::Spawned(ActorId(WindowId { index, generation }))) => {
+                ExitReason::Failed(format!("{index} {generation}"))
+            }
+            other => ExitReason::Failed(format!("{other:?}")),
+        }
+    })
+}
+
+#[test]
+fn an_actor_that_was_not_started_goes_with_its_maker() {
+    let ExitReason::Failed(text) = join(spawn(maker, b"")).reason else { panic!("a text was wanted") };
+    let (index, generation) = text.split_once(' ').unwrap_or_else(|| panic!("{text}"));
+    let made = WindowId { index: index.parse().unwrap(), generation: generation.parse().unwrap() };
+    assert!(Mailbox::attach(ActorId(made)).is_none());
 }

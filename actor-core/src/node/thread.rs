@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::actors::Actor;
+use super::actors::{Actor, Owner};
 use super::ending::{self, Ending};
 use super::forward;
 use super::housekeeping::Doomed;
@@ -294,7 +294,7 @@ impl Node {
                 self.answer(reply, &Answer::Counters(Counters { stderr_dropped, ..self.counters }));
             }
             Request::StartSupervisor { rules, children } => self.start_supervisor(rules, children, reply),
-            Request::MakeActor(spec) => self.make_unstarted(spec, reply),
+            Request::MakeActor(spec) => self.make_unstarted(spec, envelope.sender, reply),
             Request::UnmakeActor { actor } => self.unmake_actor(actor),
             Request::StopSupervisor { supervisor } => self.stop_supervisor(supervisor, reply),
             Request::JoinSupervisor { supervisor } => self.join_supervisor(supervisor, reply),
@@ -303,12 +303,16 @@ impl Node {
         }
     }
 
-    fn make_unstarted(&mut self, spec: ActorSpec, reply: Option<ReplyAddress>) {
-        let answer = match self.make_actor(spec) {
-            Ok(actor) => Answer::Spawned(actor),
-            Err(failure) => Answer::NotSpawned(failure),
-        };
-        self.answer(reply, &answer);
+    fn make_unstarted(&mut self, spec: ActorSpec, maker: Participant, reply: Option<ReplyAddress>) {
+        match self.make_actor(spec, Owner::Builder(maker)) {
+            Ok(actor) => {
+                // Whoever asked does not know of it, or is dead.
+                if !self.deliver(reply, &Answer::Spawned(actor)) {
+                    self.unmake_actor(actor);
+                }
+            }
+            Err(failure) => self.answer(reply, &Answer::NotSpawned(failure)),
+        }
     }
 
     /// Answers whoever asked, if he waits at all. A late answer is dropped.
