@@ -219,7 +219,8 @@ pub enum SpawnError {
         /// What serde said.
         source: EncodeError,
     },
-    /// The system has no room for another process or mailbox, or lacks what this crate needs.
+    /// The system has no room for another process or mailbox, or lacks what this crate needs; or the
+    /// node has 16 000 processes already, about as many as it can have at once.
     #[error("actor `{name}` cannot be spawned: {text}")]
     System {
         /// The name of the actor.

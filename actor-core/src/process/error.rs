@@ -40,7 +40,8 @@ pub enum SpawnError {
         /// The name of the process.
         name: String,
     },
-    /// The system has no room for another process, or lacks what this crate needs.
+    /// The system has no room for another process, or lacks what this crate needs; or the node has
+    /// 16 000 processes already, about as many as it can have at once.
     #[error("process `{name}` cannot be spawned: {text}")]
     System {
         /// The name of the process.
