@@ -153,7 +153,7 @@ impl Window {
         }
         // What was posted without a wake may be what makes room.
         self.wake_consumer();
-        if let Some(result) = spin(self.segment, deadline, &mut test) {
+        if let Some(result) = spin(self.segment, deadline, || slots::has_room_ahead(self).then(&mut test).flatten()) {
             return result;
         }
         match room.wait(deadline, test) {

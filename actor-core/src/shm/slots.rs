@@ -60,6 +60,8 @@ pub(crate) const CAPACITY_MAX: u32 = 1 << (Position::INDEX_BITS - 1);
 /// How far ahead of the claim a producer asks for slot lines: a locked instruction on a line that
 /// the consumer has just read waits for it, some 110 ns; asked for this early it is there.
 const PREFETCH_AHEAD: u32 = 8;
+/// How many messages a producer waits for room for, while it spins.
+const ROOM_AHEAD: u32 = 32;
 
 /// What a slot is doing: the low bits of its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,6 +256,19 @@ pub(crate) fn claim_write<R: Ring>(ring: &R, me: Participant) -> Result<Position
         }
     }
     Err(Refused::NotNow)
+}
+
+/// Whether there is room for several messages, for a producer that found none and looks again and
+/// again: at a line that no consumer is at work on, so that neither takes it from the other.
+pub(crate) fn has_room_ahead<R: Ring>(ring: &R) -> bool {
+    let capacity = ring.capacity();
+    let tail = Position::load::<R::Memory>(ring.tail(), capacity);
+    let index = tail.index() + ROOM_AHEAD.min(capacity / 4);
+    let target = match index < capacity {
+        true => Position::new(tail.lap(), index),
+        false => Position::new(tail.lap() + 1, index - capacity),
+    };
+    is_free(ring, target)
 }
 
 /// The slot [`PREFETCH_AHEAD`] places on, without a division.
