@@ -74,8 +74,13 @@
 //! # When the program ends
 //! At the return of `main`, a panic that ends it, or `std::process::exit`, actors are asked to stop
 //! and plain processes get SIGTERM; who has not ended after 5 s is killed. When the root process is
-//! killed, the kernel kills its actors, and what they have started goes with them as long as it has
-//! stayed in their process groups.
+//! killed, the kernel kills its actors, and the zygote what they have started.
+//!
+//! What an actor has started is killed when it has ended, before anybody is told of its death. That
+//! holds for all of it where a control group of the second version is writable, as it is for root on
+//! most machines and for services and scopes of systemd to which one is delegated: there each process
+//! of the node gets a group of its own. Elsewhere it holds for what has stayed in the actor's process
+//! group, so not for a daemon that makes a session of its own.
 
 // The macros write `::actor_core`, also in this crate's own tests.
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! [`Snapshot`]: does what a test did leave anything behind?
 //!
 //! For programs that use this crate as much as for its own tests. A test that ends without a leak
-//! has ended all of its processes, joined its threads, and given back descriptors and shared memory.
+//! has ended all of its processes and what they have started, joined its threads, and given back
+//! descriptors and shared memory.
 //! What stays for good after first use (the node thread, the zygote, the thread for async waits and
 //! the descriptors of these) does not count.
 //!
@@ -12,9 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::iter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::boot::cgroup;
 use crate::id::WindowId;
 use crate::process::Process;
 use crate::shm::segment::attached;
@@ -63,6 +65,11 @@ enum Thing {
     Memory {
         index: u16,
         generation: u32,
+    },
+    /// A control group of a process of this node in which somebody lives. Not a descendant of ours, if
+    /// that process has ended.
+    Group {
+        path: PathBuf,
     },
 }
 
@@ -141,6 +148,7 @@ impl fmt::Display for Thing {
             Thing::Thread { number, name } => write!(f, "thread {number} `{name}`"),
             Thing::Descriptor { of } => write!(f, "descriptor of {of}"),
             Thing::Memory { index, generation } => write!(f, "shared memory {index}.{generation}"),
+            Thing::Group { path } => write!(f, "somebody in the control group {}", path.display()),
         }
     }
 }
@@ -152,7 +160,7 @@ fn pause_and_look() -> Things {
 
 fn things() -> Things {
     let mut things = Things::new();
-    let all = descendants().into_iter().chain(threads()).chain(descriptors()).chain(memory());
+    let all = descendants().into_iter().chain(threads()).chain(descriptors()).chain(memory()).chain(groups());
     all.for_each(|thing| *things.entry(thing).or_default() += 1);
     things
 }
@@ -236,6 +244,10 @@ fn memory() -> Vec<Thing> {
     let Some(segment) = attached() else { return Vec::new() };
     let used = table::used(segment).expect("the node's own memory can be read");
     used.into_iter().map(|WindowId { index, generation }| Thing::Memory { index, generation }).collect()
+}
+
+fn groups() -> Vec<Thing> {
+    cgroup::in_use().into_iter().map(|path| Thing::Group { path }).collect()
 }
 
 fn numbers_in(folder: &Path) -> impl Iterator<Item = u32> {

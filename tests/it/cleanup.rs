@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use actor_core::prelude::*;
 use actor_core::testing::Snapshot;
-use actor_tests::watch::{bound, children_of, zygote_of};
+use actor_tests::groups;
+use actor_tests::watch::{self, bound, children_of, is_alive, until, zygote_of};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{METHODS, Method, Trial, isolated_for_both_and_long};
+use crate::harness::{METHODS, Method, Trial, isolated_for_both_and_long, skip};
 
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 const NODE: &str = env!("CARGO_BIN_EXE_node");
@@ -28,6 +29,7 @@ fn kill(trial: &Trial, mut node: Child) {
     assert!(!trial.processes().is_empty());
     node.kill().unwrap();
     let took = trial.assert_nobody_left();
+    trial.assert_no_groups_left(node.id());
     assert!(!node.wait().unwrap().success());
     println!("{} was alone after {took:?}", trial.name());
 }
@@ -82,6 +84,62 @@ fn k_02_nobody_outlives_a_node_whose_zygote_is_stopped() {
     let number = rustix::process::Pid::from_raw(zygote.pid as i32).unwrap();
     rustix::process::kill_process(number, rustix::process::Signal::STOP).unwrap();
     kill(&trial, node);
+}
+
+const NO_GROUPS: &str = "no control group of the second version is writable, and only such a group holds them";
+
+#[test]
+fn k_02_what_has_left_its_session_does_not_outlive_a_killed_node() {
+    if groups::place().is_none() {
+        return skip(&format!("k_02: {NO_GROUPS}"));
+    }
+    for method in METHODS {
+        let trial = Trial::new(&format!("k_02_what_has_left_its_session ({method:?})"), method);
+        let node = start(&trial, "with-escaped", 2, "wait");
+        kill(&trial, node);
+    }
+}
+
+#[test]
+fn k_02_what_node_and_zygote_leave_the_next_node_finds() {
+    if groups::place().is_none() {
+        return skip(&format!("k_02: {NO_GROUPS}"));
+    }
+    for method in METHODS {
+        let trial = Trial::new(&format!("k_02_what_node_and_zygote_leave ({method:?})"), method);
+        let mut node = start(&trial, "with-escaped", 2, "wait");
+        let zygote = zygote_of(node.id()).expect("it has started processes");
+        let signal = |pid: u32, signal| {
+            let number = rustix::process::Pid::from_raw(pid as i32).unwrap();
+            rustix::process::kill_process(number, signal).unwrap();
+        };
+        // Stopped, the node does not start another zygote.
+        signal(node.id(), rustix::process::Signal::STOP);
+        until("the node is stopped", || watch::Seen::of(node.id()).is_some_and(|seen| seen.state == 'T'));
+        signal(zygote.pid, rustix::process::Signal::KILL);
+        until("the zygote is dead", || !is_alive(zygote.pid));
+        node.kill().unwrap();
+        node.wait().unwrap();
+        let next = trial.run(&mut trial.command(Path::new(PLAIN_MAIN)));
+        assert!(next.status.success(), "{}", next.text);
+        trial.assert_nothing_left();
+        trial.assert_no_groups_left(node.id());
+    }
+}
+
+#[test]
+fn k_04_what_has_left_its_session_ends_with_main() {
+    if groups::place().is_none() {
+        return skip(&format!("k_04: {NO_GROUPS}"));
+    }
+    for method in METHODS {
+        for (end, code) in [("return", Some(0)), ("exit", Some(7)), ("abort", None)] {
+            let trial = Trial::new(&format!("k_04_what_has_left_its_session ({end}, {method:?})"), method);
+            let mut node = start(&trial, "with-escaped", 2, end);
+            assert_eq!(trial.wait(&mut node).code(), code, "{}", trial.text());
+            trial.assert_nothing_left();
+        }
+    }
 }
 
 #[test]

@@ -12,10 +12,12 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use actor_core::testing::Snapshot;
+use actor_tests::groups;
 use actor_tests::watch::{self, bound, wait_for};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempDir;
@@ -136,6 +138,8 @@ pub(crate) struct Trial {
     /// What the program takes for the system's.
     pub(crate) temporary: TempDir,
     shared_memory_before: Vec<String>,
+    /// The programs that were waited for, each of which may have been a node.
+    ended: Mutex<Vec<u32>>,
 }
 
 /// What is known about a program that has ended.
@@ -159,6 +163,7 @@ impl Trial {
             directory: directory(),
             temporary: directory(),
             shared_memory_before: shared_memory(),
+            ended: Mutex::default(),
         }
     }
 
@@ -199,6 +204,7 @@ impl Trial {
     /// It takes too long; it is killed then.
     pub(crate) fn wait(&self, child: &mut Child) -> ExitStatus {
         if wait_until_dead(child, bound(self.limit)) {
+            self.ended.lock().expect("nobody panics with it").push(child.id());
             return child.wait().expect("a child has a status");
         }
         let group = Pid::from_child(child);
@@ -238,6 +244,13 @@ impl Trial {
             names.filter(|name| name.contains("actor") && !self.shared_memory_before.contains(name)).collect::<Vec<_>>()
         };
         assert!(new().is_empty(), "{} left shared memory: {:?}", self.name, new());
+        self.ended.lock().expect("nobody panics with it").iter().for_each(|pid| self.assert_no_groups_left(*pid));
+    }
+
+    /// Asserts that a second from now nothing is left of a node's control groups.
+    pub(crate) fn assert_no_groups_left(&self, node: u32) {
+        let is_clean = wait_for(FOLLOW_LIMIT, || groups::of_node(node).is_empty().then_some(()));
+        assert!(is_clean.is_some(), "{} left control groups: {:?}", self.name, groups::of_node(node));
     }
 
     /// Asserts that all processes of this trial end within a second from now, and tells how long

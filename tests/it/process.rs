@@ -2,6 +2,7 @@
 
 mod begin;
 mod ends;
+mod grandchildren;
 mod handle;
 mod lives;
 mod program;

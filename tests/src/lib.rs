@@ -3,6 +3,7 @@
 pub mod board;
 pub mod chance;
 pub mod foreign;
+pub mod groups;
 pub mod kills;
 pub mod memory;
 pub mod message;

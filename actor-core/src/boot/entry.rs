@@ -120,7 +120,7 @@ extern "C" fn before_main(count: c_int, arguments: *const *const c_char, variabl
         refuse(&error.into());
     }
     match role {
-        Role::Zygote { directory } => zygote::run(born, directory),
+        Role::Zygote { directory, .. } => zygote::run(born, directory),
         Role::Actor { participant } => child::run(born.segment, participant, born.title),
     }
 }
@@ -130,6 +130,8 @@ pub(super) struct Newborn {
     pub(super) segment: Segment,
     /// A zygote's socket to say its name.
     pub(super) announce: Option<OwnedFd>,
+    /// The node's control group, for a zygote.
+    pub(super) cgroup: Option<OwnedFd>,
     pub(super) title: Option<Title>,
 }
 
@@ -142,6 +144,7 @@ impl Newborn {
         let adopt = |number: RawFd| unsafe { descriptor::adopt(number) };
         let (memory, bell) = (adopt(numbers[0])?, adopt(numbers[1])?);
         let announce = numbers.get(2).map(|number| adopt(*number)).transpose()?;
+        let cgroup = numbers.get(3).map(|number| adopt(*number)).transpose()?;
         if !exec::closes_others() {
             numbers.extend([0, 1, 2]);
             // SAFETY: This process has opened nothing that the constructors so far have not, and
@@ -153,14 +156,16 @@ impl Newborn {
         guard::stay_with(segment.node_pid(), Signal::KILL);
         // SAFETY: The arguments are ours: `main`, which could hold references, is never reached.
         let title = unsafe { Title::find() };
-        Ok(Newborn { segment, announce, title })
+        Ok(Newborn { segment, announce, cgroup, title })
     }
 }
 
-/// How many descriptors a process of this role is passed: segment, bell, and a zygote's socket.
+/// How many descriptors a process of this role is passed: segment, bell, and a zygote's socket and
+/// control group.
 fn passed(role: &Role) -> RawFd {
     match role {
-        Role::Zygote { .. } => 3,
+        Role::Zygote { has_cgroup: true, .. } => 4,
+        Role::Zygote { has_cgroup: false, .. } => 3,
         Role::Actor { .. } => 2,
     }
 }

@@ -4,17 +4,26 @@
 //! still its parent: it may have died before the kernel was asked. For an actor process the signal
 //! is SIGKILL. For the zygote it is SIGCONT, which reaches it even if it is stopped, and then a
 //! handler kills what SIGKILL alone does not reach: the processes that actors have started and that
-//! are still in their groups.
+//! are still in their process groups, and all of them where there are control groups.
 //!
-//! The handler runs in the middle of anything. It reads shared memory, makes system calls, and
-//! nothing else.
+//! The handler runs in the middle of anything. It reads shared memory, makes system calls, waits half
+//! a second at most for the killed to be gone, and nothing else.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
+use super::cgroup::Cgroup;
 use crate::shm::segment::Census;
 use crate::sys::{Pid, Signal, process, signal};
 
-static CENSUS: OnceLock<Census> = OnceLock::new();
+/// Held by the only thread of a zygote for no longer than it takes to put something in, and not while
+/// there is a handler.
+static GUARDED: Mutex<Option<Guarded>> = Mutex::new(None);
+
+/// The processes that a zygote guards.
+struct Guarded {
+    census: Census,
+    cgroup: Option<Cgroup>,
+}
 
 /// Ties this process to the node: `signal` comes at the node's end. Does not return if the node is
 /// gone already.
@@ -31,18 +40,27 @@ pub(super) fn is_orphan(node_pid: u32) -> bool {
     process::parent().map(|parent| parent.as_raw_nonzero().get() as u32) != Some(node_pid)
 }
 
-/// Makes this process the guard of the processes of `census`. The handler must be installed after.
-pub(super) fn watch(census: Census) {
-    // It fails only if there is a guard already, which is then of the same node.
-    let _ = CENSUS.set(census);
+/// Makes this process the guard of the processes of `census`, which are in the control group if there
+/// is one. The handler must be installed after.
+pub(super) fn watch(census: Census, cgroup: Option<Cgroup>) {
+    *GUARDED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Guarded { census, cgroup });
+}
+
+/// Makes this process, a copy of the guard that has no handler, one that guards nobody.
+pub(super) fn resign() {
+    *GUARDED.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
 /// The handler of SIGCONT in the zygote.
 pub(super) extern "C" fn on_continue(_: i32) {
-    if let Some(census) = CENSUS.get()
-        && is_orphan(census.node_pid())
+    if let Ok(guarded) = GUARDED.try_lock()
+        && let Some(guarded) = &*guarded
+        && is_orphan(guarded.census.node_pid())
     {
-        kill_all(*census);
+        kill_all(guarded.census);
+        if let Some(cgroup) = &guarded.cgroup {
+            cgroup.finish();
+        }
         process::exit_now(0);
     }
 }
@@ -66,6 +84,6 @@ mod tests {
         assert!(!is_orphan(parent));
         assert!(is_orphan(process::id().as_raw_nonzero().get() as u32));
         on_continue(0);
-        assert!(CENSUS.get().is_none(), "a process that guards nobody goes on");
+        assert!(GUARDED.lock().unwrap().is_none(), "a process that guards nobody goes on");
     }
 }

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use super::cgroup::Cgroup;
 pub(crate) use super::role::Announcement;
 use super::role::{Role, VARIABLE};
 use crate::control::{self, ControlError, Line};
@@ -38,29 +39,40 @@ pub(crate) enum LaunchError {
     Exec(#[source] Errno),
 }
 
-/// Starts a zygote. It says its name; to be read with
+/// Starts a zygote, which then guards `cgroup`, too. It says its name; to be read with
 /// [`read_announcement`](UnnamedZygote::read_announcement).
 ///
 /// # Errors
 /// There is no place for a socket, or the kernel makes no process.
-pub(crate) fn zygote(segment: &Segment, bell: BorrowedFd<'_>) -> Result<UnnamedZygote, LaunchError> {
+pub(crate) fn zygote(
+    segment: &Segment,
+    bell: BorrowedFd<'_>,
+    cgroup: Option<&Cgroup>,
+) -> Result<UnnamedZygote, LaunchError> {
     let directory = control::choose_directory()?;
     let (announcement, announce) = UnixStream::pair().map_err(LaunchError::Socket)?;
     announcement.set_nonblocking(true).map_err(LaunchError::Socket)?;
-    let started = start(&Role::Zygote { directory: directory.clone() }, &[segment.fd(), bell, announce.as_fd()])?;
+    let role = Role::Zygote { directory: directory.clone(), has_cgroup: cgroup.is_some() };
+    let pass: Vec<_> = [segment.fd(), bell, announce.as_fd()].into_iter().chain(cgroup.map(Cgroup::fd)).collect();
+    let started = start(&role, &pass, None)?;
     Ok(UnnamedZygote { started, announcement, directory })
 }
 
-/// Starts the process of a participant whose record holds its order, without a zygote.
+/// Starts the process of a participant whose record holds its order, without a zygote, and in `group`.
 ///
 /// # Errors
 /// The kernel makes no process.
-pub(crate) fn actor(segment: &Segment, bell: BorrowedFd<'_>, participant: Participant) -> Result<Started, LaunchError> {
-    start(&Role::Actor { participant }, &[segment.fd(), bell])
+pub(crate) fn actor(
+    segment: &Segment,
+    bell: BorrowedFd<'_>,
+    participant: Participant,
+    group: Option<BorrowedFd<'_>>,
+) -> Result<Started, LaunchError> {
+    start(&Role::Actor { participant }, &[segment.fd(), bell], group)
 }
 
-fn start(role: &Role, pass: &[BorrowedFd<'_>]) -> Result<Started, LaunchError> {
-    exec::start((VARIABLE, &role.to_text()), pass).map_err(LaunchError::Exec)
+fn start(role: &Role, pass: &[BorrowedFd<'_>], group: Option<BorrowedFd<'_>>) -> Result<Started, LaunchError> {
+    exec::start((VARIABLE, &role.to_text()), pass, group).map_err(LaunchError::Exec)
 }
 
 /// What this process says of itself on a start-up channel.

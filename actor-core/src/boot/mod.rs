@@ -9,6 +9,7 @@
 //! This folder makes processes and nothing else: when to make one, what to do about its death and
 //! what runs in it is decided above.
 
+pub(crate) mod cgroup;
 mod child;
 pub(crate) mod entry;
 mod guard;

@@ -14,8 +14,9 @@ pub(super) const VARIABLE: &str = "ACTOR_CORE_ROLE";
 /// What a started program is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Makes processes; listens in a directory of this path.
-    Zygote { directory: PathBuf },
+    /// Makes processes; listens in a directory of this path. Where the node has a control group, it is
+    /// passed one descriptor more.
+    Zygote { directory: PathBuf, has_cgroup: bool },
     /// Is the process of this participant.
     Actor { participant: Participant },
 }
@@ -23,14 +24,21 @@ pub(super) enum Role {
 impl Role {
     pub(super) fn to_text(&self) -> String {
         match self {
-            Role::Zygote { directory } => format!("zygote:{}", directory.display()),
+            Role::Zygote { directory, has_cgroup: false } => format!("zygote:{}", directory.display()),
+            Role::Zygote { directory, has_cgroup: true } => format!("zygote:cgroup:{}", directory.display()),
             Role::Actor { participant } => format!("actor:{}", participant.0),
         }
     }
 
     pub(super) fn from_text(text: &str) -> Option<Role> {
         match text.split_once(':')? {
-            ("zygote", directory) if directory.starts_with('/') => Some(Role::Zygote { directory: directory.into() }),
+            ("zygote", rest) => {
+                let (directory, has_cgroup) = match rest.strip_prefix("cgroup:") {
+                    Some(directory) => (directory, true),
+                    None => (rest, false),
+                };
+                directory.starts_with('/').then(|| Role::Zygote { directory: directory.into(), has_cgroup })
+            }
             ("actor", number) => {
                 let participant = Participant(number.parse().ok()?);
                 let is_process = participant.index() < PARTICIPANTS_MAX && participant.0 > Participant::NODE.0;
@@ -80,7 +88,8 @@ mod tests {
 
     #[test]
     fn smoke() {
-        let roles = [Role::Zygote { directory: "/tmp/a:b".into() }, Role::Actor { participant: Participant(2) }];
+        let zygote = |has_cgroup| Role::Zygote { directory: "/tmp/a:b".into(), has_cgroup };
+        let roles = [zygote(false), zygote(true), Role::Actor { participant: Participant(2) }];
         for role in roles {
             assert_eq!(Role::from_text(&role.to_text()), Some(role));
         }
@@ -88,7 +97,17 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_role() {
-        for text in ["", "zygote", "zygote:", "zygote:tmp", "actor:", "actor:-1", "actor:16384", "actor:99999"] {
+        for text in [
+            "",
+            "zygote",
+            "zygote:",
+            "zygote:tmp",
+            "zygote:cgroup:",
+            "actor:",
+            "actor:-1",
+            "actor:16384",
+            "actor:99999",
+        ] {
             assert_eq!(Role::from_text(text), None, "{text}");
         }
         assert_eq!(Role::from_text("actor:0"), None, "nobody");

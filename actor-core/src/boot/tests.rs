@@ -50,7 +50,7 @@ impl Nursery {
     fn open() -> Nursery {
         let segment = segment().unwrap();
         let bell = eventfd::create().unwrap();
-        let unnamed = launch::zygote(segment, bell.as_fd()).unwrap();
+        let unnamed = launch::zygote(segment, bell.as_fd(), None).unwrap();
         wait_for(&[unnamed.announcement.as_fd()]);
         let name = match unnamed.read_announcement().unwrap() {
             Announcement::Listening(name) => name,
@@ -127,7 +127,7 @@ fn make(order: &Order) -> (Made, Option<Nursery>) {
             let segment = segment().unwrap();
             let bell = eventfd::create().unwrap();
             let participant = ordered(segment, &order.to_bytes().unwrap());
-            let Started { pidfd, .. } = launch::actor(segment, bell.as_fd(), participant).unwrap();
+            let Started { pidfd, .. } = launch::actor(segment, bell.as_fd(), participant, None).unwrap();
             (Made { record: segment.record(participant), pidfd }, None)
         }
     }
@@ -226,7 +226,7 @@ fn processes_live_on_without_their_zygote() {
 #[test]
 fn a_zygote_that_nobody_visits_leaves_nothing_behind() {
     let bell = eventfd::create().unwrap();
-    let unnamed = launch::zygote(segment().unwrap(), bell.as_fd()).unwrap();
+    let unnamed = launch::zygote(segment().unwrap(), bell.as_fd(), None).unwrap();
     wait_for(&[unnamed.announcement.as_fd()]);
     let UnnamedZygote { started, announcement, directory } = unnamed;
     assert!(directory.exists());

@@ -8,10 +8,12 @@
 //! memory before it ran, and the node starts another zygote.
 
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use super::cgroup::Cgroup;
 use super::entry::{self, Newborn};
 use super::role::Announcement;
 use super::{child, guard, launch};
@@ -26,12 +28,14 @@ struct Zygote {
     segment: Segment,
     title: Option<Title>,
     cloner: Cloner,
+    /// In which each process gets a group of its own.
+    cgroup: Option<Cgroup>,
     switchboard: Switchboard,
 }
 
 /// Listens in `directory`, tells the node, and serves it until it is gone.
 pub(super) fn run(born: Newborn, directory: PathBuf) -> ! {
-    let Newborn { segment, announce, title } = born;
+    let Newborn { segment, announce, cgroup, title } = born;
     let announce = UnixStream::from(announce.unwrap_or_else(|| process::exit_now(1)));
     // From here on a directory has to be removed when the node dies, so that may not kill us. Two
     // sockets tell of its end, and SIGCONT does nothing but continue us if we are stopped.
@@ -43,8 +47,9 @@ pub(super) fn run(born: Newborn, directory: PathBuf) -> ! {
     }
     match prepare(&segment, &announce, directory) {
         Ok((cloner, server)) => {
-            let switchboard = meet(&segment, server, announce);
-            Zygote { segment, title, cloner, switchboard }.serve()
+            let cgroup = cgroup.and_then(Cgroup::inherited);
+            let switchboard = meet(&segment, server, announce, cgroup.as_ref().and_then(Cgroup::another));
+            Zygote { segment, title, cloner, cgroup, switchboard }.serve()
         }
         Err(error) => {
             tell(&announce, &Announcement::Failed(error));
@@ -63,7 +68,7 @@ fn prepare(segment: &Segment, announce: &UnixStream, directory: PathBuf) -> Resu
 
 /// Waits until the node has connected, which it says by a byte. An end of the stream instead says
 /// that it never will: then nothing is left behind.
-fn meet(segment: &Segment, server: Server, mut announce: UnixStream) -> Switchboard {
+fn meet(segment: &Segment, server: Server, mut announce: UnixStream, cgroup: Option<Cgroup>) -> Switchboard {
     let node_pid = segment.node_pid();
     if announce.read_exact(&mut [0]).is_err() {
         server.abandon();
@@ -74,7 +79,7 @@ fn meet(segment: &Segment, server: Server, mut announce: UnixStream) -> Switchbo
     segment.ring_bell();
     // The node says to its user what was wrong; it has been told, or it is gone.
     let Ok(switchboard) = accepted else { process::exit_now(1) };
-    guard::watch(segment.census());
+    guard::watch(segment.census(), cgroup);
     if entry::install_guard().is_err() {
         process::exit_now(1);
     }
@@ -91,8 +96,9 @@ impl Zygote {
                 Ok(Side::Original(pid)) => self.answer(order, Ok(pid.as_raw_nonzero().get() as u32)),
                 Err(error) => self.answer(order, Err(error)),
                 Ok(Side::Child) => {
-                    let Zygote { segment, title, switchboard, .. } = self;
-                    drop(switchboard);
+                    let Zygote { segment, title, cgroup, switchboard, .. } = self;
+                    drop((cgroup, switchboard));
+                    guard::resign();
                     child::run(segment, order.participant, title)
                 }
             }
@@ -116,7 +122,13 @@ impl Zygote {
         let record = self.segment.record(participant);
         // The kernel must find the page when it stores the pid: there is nobody to tell of a fault.
         record.pid.store(0, Ordering::Relaxed);
-        self.cloner.sibling(&record.pid).map_err(|error| format!("the kernel makes no process: {error}"))
+        let number = record.group.load(Ordering::Acquire);
+        let group = self.cgroup.as_ref().filter(|_| number != 0).and_then(|cgroup| cgroup.group(number));
+        let made = match self.cloner.sibling(&record.pid, group.as_ref().map(AsFd::as_fd)) {
+            Err(_) if group.is_some() => self.cloner.sibling(&record.pid, None),
+            made => made,
+        };
+        made.map_err(|error| format!("the kernel makes no process: {error}"))
     }
 
     /// The line is cut, so the node is gone, or it is going: it closes its descriptors before it

@@ -3,7 +3,7 @@
 //! Supervisors stop their children in reverse order, single actors and plain processes are asked
 //! to stop, and what is left after the time is killed. The process exits when nobody is left. A
 //! process that dies without exiting (a signal, `abort`) does nothing of this: its processes then
-//! die by the kernel, and the zygote kills what they have started.
+//! die by the kernel, and the zygote kills what they have started and removes the node's control group.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -128,6 +128,7 @@ impl Node {
         if self.zygote.is_running() {
             return;
         }
+        self.groups.end();
         if let Some(ending) = &mut self.ending {
             if let Some(signal) = ending.signal.take() {
                 // There is nobody left to watch over, so this thread may wait.

@@ -41,6 +41,8 @@ pub(super) struct Process {
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) stderr: Option<Stderr>,
     pub(super) role: Role,
+    /// Its control group, until it is dead.
+    pub(super) group: u32,
     pub(super) is_ready: bool,
     pub(super) ordered_at: Instant,
     pub(super) killed_by: Option<KilledBy>,
@@ -167,12 +169,14 @@ impl Node {
             pidfd: None,
             stderr,
             role: plan.role,
+            group: self.groups.take(),
             is_ready: false,
             ordered_at: Instant::now(),
             killed_by: None,
             joiners: Waiters::default(),
             args,
         };
+        self.segment.record(participant).group.store(process.group, Release);
         self.processes.insert(participant, process);
         self.starting.push(participant);
         self.after(plan.start_timeout, Timer::StartTimeout(id));
@@ -206,7 +210,8 @@ impl Node {
     }
 
     pub(super) fn execute(&mut self, participant: Participant) {
-        match launch::actor(self.segment, self.bell.as_fd(), participant) {
+        let group = self.processes.get(&participant).and_then(|process| self.groups.open(process.group));
+        match launch::actor(self.segment, self.bell.as_fd(), participant, group.as_ref().map(AsFd::as_fd)) {
             Ok(started) => {
                 let pid = started.pid.as_raw_nonzero().get() as u32;
                 self.segment.record(participant).pid.store(pid, Release);
@@ -273,6 +278,7 @@ impl Node {
         let Some(process) = self.processes.remove(&participant) else { return };
         self.starting.retain(|other| *other != participant);
         self.unwatch(&process);
+        self.groups.retire(process.group);
         self.drop_args(process.args);
         self.segment.record(participant).set_stage(Stage::Free);
         self.roster.give_back(participant);

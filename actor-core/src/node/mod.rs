@@ -12,6 +12,7 @@ mod actors;
 mod client;
 mod ending;
 mod forward;
+mod groups;
 mod housekeeping;
 mod launch;
 mod life;

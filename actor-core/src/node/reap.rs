@@ -2,7 +2,8 @@
 //!
 //! 1. The last of its stderr is read; its pipe may stay open in others' hands, so nobody waits for
 //!    its end.
-//! 2. Its group is killed while the zombie still pins the number.
+//! 2. Its process group is killed while the zombie still pins the number, and its control group, if it
+//!    has one: what it has started does not outlive it.
 //! 3. What it left half done in shared memory is repaired: it is dead, so it is not still at it.
 //! 4. Its pid is taken out of its record, then it is reaped. In this order, whoever opens a
 //!    descriptor by the pid and then finds the pid still in the record has the right process.
@@ -83,6 +84,7 @@ impl Node {
             // It fails when nobody is left in the group.
             let _ = process::signal_group(group, Signal::KILL);
         }
+        self.groups.retire(process.group);
         let (report, in_hand) = self.recover_and_reap(&mut process);
         self.counters.ended += 1;
         self.counters.failed += u64::from(!report.reason.is_normal());

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::actors::{Actor, Owner};
 use super::ending::{self, Ending};
 use super::forward;
+use super::groups::Groups;
 use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
 use super::memory::MemoryKills;
@@ -52,6 +53,7 @@ pub(super) struct Node {
     /// Processes that are not ready yet.
     pub(super) starting: Vec<Participant>,
     pub(super) zygote: Zygote,
+    pub(super) groups: Groups,
     pub(super) actors: BTreeMap<u16, Actor>,
     pub(super) supervisors: BTreeMap<u64, Supervisor>,
     pub(super) supervisors_made: u64,
@@ -136,6 +138,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         processes: BTreeMap::new(),
         starting: Vec::new(),
         zygote: Zygote::default(),
+        groups: Groups::default(),
         actors: BTreeMap::new(),
         supervisors: BTreeMap::new(),
         supervisors_made: 0,

@@ -176,7 +176,8 @@ impl Node {
         self.zygote.number += 1;
         self.counters.zygotes += 1;
         let number = self.zygote.number;
-        let started = launch::zygote(self.segment, self.bell.as_fd()).map_err(|error| error_chain(&error));
+        let started = launch::zygote(self.segment, self.bell.as_fd(), self.groups.cgroup());
+        let started = started.map_err(|error| error_chain(&error));
         match started.and_then(|zygote| self.watch_zygote(number, zygote)) {
             Ok(zygote) => {
                 self.zygote.state = State::Unnamed(zygote);

@@ -163,8 +163,8 @@ impl<R> Process<R> {
         self.carry_out(Request::Signal { process: self.id, signal: Signal::TERM.as_raw() })
     }
 
-    /// Kills the process, and the processes that it has started in its own process group, whatever
-    /// they do. Does nothing to one that has ended, and does not wait.
+    /// Kills the process, and [what it has started](super#what-it-has-started), whatever they do. Does
+    /// nothing to one that has ended, and does not wait.
     ///
     /// # Errors
     /// See [`StopError`].

@@ -43,6 +43,11 @@
 //! is empty, stderr goes through the node unless [`Options::stderr`] says otherwise. No signal is
 //! blocked or handled, whatever the spawning thread does, and no other descriptor is open.
 //!
+//! # What it has started
+//! Programs and processes that it has started are killed when it has ended: all of them where the
+//! node can have control groups (cgroup v2 writable, Linux 5.14), and else those that have stayed in
+//! its process group. A program that is to go on must be started by somebody else.
+//!
 //! No process outlives its node, however that ends. A handle that is dropped only lets go of its
 //! process.
 

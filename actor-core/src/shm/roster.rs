@@ -45,6 +45,8 @@ pub(crate) struct Record {
     pub(crate) pid: AtomicU32,
     /// Changes with every process that has this record. Written by the node.
     pub(crate) generation: AtomicU32,
+    /// The number of the control group in which the process is to begin; 0 is none. Written by the node.
+    pub(crate) group: AtomicU32,
     /// Rung by those who know that this process has async waiters.
     pub(crate) doorbell: AtomicU32,
     end: EndRecord,
@@ -132,6 +134,7 @@ impl Record {
         let generation = self.generation.load(Relaxed).wrapping_add(1).max(1);
         self.generation.store(generation, Relaxed);
         self.pid.store(0, Relaxed);
+        self.group.store(0, Relaxed);
         self.doorbell.store(0, Relaxed);
         self.result.store(0, Relaxed);
         self.building.store(0, Relaxed);

@@ -11,6 +11,7 @@
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 
@@ -55,7 +56,7 @@ impl Cloner {
     }
 
     /// Makes a copy of this process whose parent is our parent, and which starts with default
-    /// signal handlers.
+    /// signal handlers, in a control group if one is given.
     ///
     /// The kernel stores the child's pid in `pid` before the child runs and before this process,
     /// or whoever kills it, can take another step: after our proven death `pid` is not zero
@@ -63,8 +64,8 @@ impl Cloner {
     ///
     /// # Errors
     /// `EAGAIN` at the limit of processes, `ENOMEM`; `EINVAL`, `ENOSYS` or `EPERM` where the kernel
-    /// or a sandbox does not have the call.
-    pub(crate) fn sibling(&self, pid: &AtomicU32) -> Result<Side> {
+    /// or a sandbox does not have the call; `EACCES`, `ENODEV` and others if the group lets nobody in.
+    pub(crate) fn sibling(&self, pid: &AtomicU32, group: Option<BorrowedFd<'_>>) -> Result<Side> {
         let flags =
             libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
         // SAFETY: Plain numbers, for which zero is a value.
@@ -72,6 +73,10 @@ impl Cloner {
         arguments.flags = flags as u64 | CLONE_CLEAR_SIGHAND;
         arguments.child_tid = self.thread_id as u64;
         arguments.parent_tid = pid.as_ptr() as u64;
+        if let Some(group) = group {
+            arguments.flags |= CLONE_INTO_CGROUP;
+            arguments.cgroup = group.as_raw_fd() as u64;
+        }
         // SAFETY: There is one thread, by `new` and the type's rule, so no lock is held elsewhere;
         // `thread_id` is where the kernel itself says that the C library keeps it.
         let child = unsafe { clone3(&mut arguments)? };
@@ -87,8 +92,11 @@ impl Cloner {
     }
 }
 
-/// Not in the bindings: the child's handlers are reset to default, ignored signals stay ignored.
-const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+/// The child's handlers are reset to default, ignored signals stay ignored. In the bindings it is a
+/// number too small to hold it, as is the next.
+pub(super) const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+/// The child begins in the control group of a descriptor.
+pub(super) const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 /// `long clone3(struct clone_args *cl_args, size_t size)` - copies this process; `None` in the
 /// copy. Man page: clone(2).
@@ -176,7 +184,7 @@ mod tests {
         let middle = unsafe { libc::fork() };
         if middle == 0 {
             let status = match Cloner::new().and_then(|cloner| {
-                let side = cloner.sibling(word)?;
+                let side = cloner.sibling(word, None)?;
                 Ok((side, cloner))
             }) {
                 Ok((Side::Child, cloner)) => child(&cloner),

@@ -1,15 +1,15 @@
 //! Starting this very program again, as another process.
 //!
 //! The program is named by `/proc/self/exe`, which stays the same file when its path has been
-//! replaced by an upgrade. `posix_spawn` shares the memory until the exec, so the cost does not
-//! grow with the size of the process. Descriptors are passed under fixed numbers, and all others
+//! replaced by an upgrade. The memory is shared until the exec, so the cost does not grow with the
+//! size of the process. Descriptors are passed under fixed numbers, and all others
 //! are closed before the exec: afterwards it could not be told which of them a constructor of some
 //! library has opened for itself.
 
 #![allow(unsafe_code)]
 
 use std::env;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -20,7 +20,7 @@ use rustix::io::{Errno, Result};
 use rustix::process::Pid;
 
 use super::name::TITLE_BYTES;
-use super::{pidfd, process};
+use super::{pidfd, process, vfork};
 
 /// A process that was started: its number, and the descriptor that means it for good.
 #[derive(Debug)]
@@ -33,19 +33,42 @@ pub(crate) struct Started {
 /// follow it.
 pub(crate) const FIRST_PASSED: RawFd = 3;
 
+/// This program, whatever has become of its path.
+const PROGRAM: &CStr = c"/proc/self/exe";
+
 /// Starts this program anew, with `variable` added to the environment, the descriptors of `pass`
 /// open under the numbers from [`FIRST_PASSED`] on, stdin at `/dev/null`, stdout and stderr as
-/// ours, no signal blocked.
+/// ours, no signal blocked; in `group` if the kernel lets it begin there, or where we are.
 ///
 /// Must be called by the thread whose end is to be the child's parent's end. Only this thread may
 /// reap, or the descriptor could mean another process.
 ///
 /// # Errors
 /// `ENOENT` where /proc is not mounted, `EAGAIN` at the limit of processes, `ENOMEM`, `EMFILE`.
-pub(crate) fn start(variable: (&str, &str), pass: &[BorrowedFd<'_>]) -> Result<Started> {
+pub(crate) fn start(variable: (&str, &str), pass: &[BorrowedFd<'_>], group: Option<BorrowedFd<'_>>) -> Result<Started> {
     let room = format!("{:TITLE_BYTES$}", "");
     let arguments = [c"actor-core".to_owned(), CString::new(room).map_err(|_| Errno::INVAL)?];
-    let pid = spawn(&arguments, &environment_with(variable), pass)?;
+    let environment = environment_with(variable);
+    // Copies above all target numbers: none is overwritten before it was passed itself.
+    let first_copy = FIRST_PASSED + pass.len() as RawFd;
+    let pass = pass.iter().map(|fd| copy_from(*fd, first_copy)).collect::<Result<Vec<_>>>()?;
+    if let Some(group) = group {
+        let (arguments, environment) = (pointers(&arguments), pointers(&environment));
+        let plan = vfork::Plan {
+            program: PROGRAM,
+            arguments: &arguments,
+            environment: &environment,
+            pass: &pass,
+            first: FIRST_PASSED,
+        };
+        match vfork::start(&plan, group) {
+            Ok((pid, pidfd)) => return Ok(Started { pid, pidfd }),
+            Err(vfork::Failure::Exec(error)) => return Err(error),
+            // A sandbox may know this call less well than the C library does, and a group be full.
+            Err(vfork::Failure::Clone(_)) => {}
+        }
+    }
+    let pid = spawn(&arguments, &environment, &pass)?;
     // What cannot be watched must not run: nobody would know of it.
     let pidfd = pidfd::open(pid).inspect_err(|_| process::kill_and_reap(pid.as_raw_nonzero().get() as u32))?;
     Ok(Started { pid, pidfd })
@@ -75,11 +98,8 @@ fn environment_with(variable: (&str, &str)) -> Vec<CString> {
 /// `int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
 /// const posix_spawnattr_t *attrp, char *const argv[], char *const envp[])` - starts a program.
 /// Man page: posix_spawn(3).
-fn spawn(arguments: &[CString], environment: &[CString], pass: &[BorrowedFd<'_>]) -> Result<Pid> {
-    // Copies above all target numbers: none is overwritten before it was passed itself.
-    let first_copy = FIRST_PASSED + pass.len() as RawFd;
-    let copies = pass.iter().map(|fd| copy_from(*fd, first_copy)).collect::<Result<Vec<_>>>()?;
-    let actions = FileActions::new(&copies)?;
+fn spawn(arguments: &[CString], environment: &[CString], pass: &[OwnedFd]) -> Result<Pid> {
+    let actions = FileActions::new(pass)?;
     let attributes = Attributes::new()?;
     let (arguments, environment) = (pointers(arguments), pointers(environment));
     let mut pid = 0;
@@ -88,7 +108,7 @@ fn spawn(arguments: &[CString], environment: &[CString], pass: &[BorrowedFd<'_>]
     check(unsafe {
         libc::posix_spawn(
             &raw mut pid,
-            c"/proc/self/exe".as_ptr(),
+            PROGRAM.as_ptr(),
             &raw const actions.0,
             &raw const attributes.0,
             arguments.as_ptr(),

@@ -10,6 +10,7 @@ compile_error!(
     "actor-core needs Linux 5.11 or newer on x86-64 or aarch64: its actors live on pidfds, memfds and clone3"
 );
 
+pub(crate) mod cgroup;
 pub(crate) mod clone;
 pub(crate) mod cpu;
 pub(crate) mod descriptor;
@@ -27,6 +28,7 @@ pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod signal;
+pub(crate) mod vfork;
 
 /// The error number of a system call; converts into [`std::io::Error`] by `?`.
 pub(crate) use rustix::io::Errno;

@@ -9,7 +9,7 @@ use std::thread;
 
 use actor_core::process::Process;
 use actor_core::queue::Queue;
-use actor_tests::{foreign, watch};
+use actor_tests::{foreign, groups, watch};
 use rustix::process::{Pid, Signal};
 
 type Up = Queue<u32>;
@@ -21,10 +21,17 @@ type Kind = (&'static str, fn(Up));
 const KINDS: [Kind; 4] =
     [("in-c", in_c), ("deaf", deaf), ("stopped", stopped), ("with-grandchildren", with_grandchildren)];
 
+/// Not among all, since only a control group holds what they start.
+const ESCAPED: Kind = ("with-escaped", with_escaped);
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, count, end] = &arguments[..] else { return Err("usage: node KIND COUNT END".into()) };
-    let kinds: Vec<_> = KINDS.into_iter().filter(|(name, _)| kind == "all" || kind == name).collect();
+    let kinds: Vec<_> = KINDS
+        .into_iter()
+        .filter(|(name, _)| kind == "all" || kind == name)
+        .chain(Some(ESCAPED).filter(|(name, _)| kind == name))
+        .collect();
     let count: usize = count.parse()?;
     let up = Up::bounded(1024)?;
     for (name, function) in kinds.iter().cycle().take(kinds.len() * count) {
@@ -87,6 +94,13 @@ fn with_grandchildren(up: Up) {
     say(&up);
     let status = child.wait();
     unreachable!("the shell was to stay: {status:?}")
+}
+
+/// Has started programs that have left its session.
+fn with_escaped(up: Up) {
+    let escaped = [groups::escape(), groups::escape()];
+    assert!(escaped.into_iter().all(watch::is_alive));
+    in_c(up)
 }
 
 fn say(up: &Up) {
