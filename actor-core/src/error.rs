@@ -105,10 +105,11 @@ impl<M> From<actor::SendError<M>> for Error {
     }
 }
 
-impl From<actor::SpawnError> for Error {
-    fn from(error: actor::SpawnError) -> Error {
+/// The error that `init` returned is dropped but for its text: keep the `SpawnError` to have it.
+impl<E> From<actor::SpawnError<E>> for Error {
+    fn from(error: actor::SpawnError<E>) -> Error {
         let words = if let actor::SpawnError::Died { report, .. } = &error { last_words(report) } else { None };
-        Error::about_process(error, words)
+        Error::about_process(error.without_init_error(), words)
     }
 }
 

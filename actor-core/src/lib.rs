@@ -129,5 +129,6 @@ pub use wire::{DecodeError, EncodeError};
 pub mod __private {
     pub use futures::executor::block_on;
 
+    pub use crate::actor::handler::{Stays, Travels};
     pub use crate::actor::{Declared, ResultParts, block_on_in, main_guard};
 }

@@ -32,11 +32,15 @@ pub(crate) fn stand_in(error: Error, block: &Block) -> TokenStream {
             type Args = Self::Calls;
             const OPTIONS: ::actor_core::ActorOptions = ::actor_core::ActorOptions::named("");
             const ARGS: &'static ::actor_core::handler::Codec<Self::Args> = ::core::unreachable!();
+            type InitError = ::core::convert::Infallible;
+            const INIT_ERROR: ::core::option::Option<
+                &'static ::actor_core::handler::Codec<Self::InitError>,
+            > = ::core::option::Option::None;
             const HANDLERS: &'static [&'static str] = &[];
             fn init(
                 _: Self::Args,
                 _: &mut ::actor_core::Context<Self>,
-            ) -> ::core::result::Result<Self, ::actor_core::Failure> {
+            ) -> ::core::result::Result<Self, Self::InitError> {
                 ::core::unreachable!()
             }
             fn dispatch(

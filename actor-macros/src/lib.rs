@@ -196,8 +196,9 @@ pub fn cast(_options: TokenStream, input: TokenStream) -> TokenStream {
 /// In a [`#[handlers]`](macro@handlers) block: makes the actor, in its own process, from the
 /// arguments that travelled there.
 ///
-/// The function has no `self`, returns `Self` or `Result<Self, E>` where `E: Display`, whose text
-/// reaches whoever spawned the actor, and may be `async` and take a `&mut Context<Self>`. Every
+/// The function has no `self`, returns `Self` or `Result<Self, E>` where `E: Display`, and may be
+/// `async` and take a `&mut Context<Self>`. Its error reaches whoever spawned the actor: the text as
+/// `failure` of `SpawnError::Init`, and the value as `error`, if serde can write and read it. Every
 /// restart begins here, from the same arguments. Start such an actor by `Indexer::define(arguments).spawn()`.
 ///
 /// ```

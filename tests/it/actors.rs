@@ -179,7 +179,10 @@ fn an_actor_that_cannot_begin_is_an_error_of_the_spawner() {
         let spawn = |mood| Picky::define(mood).spawn().map(drop).unwrap_err();
         for (mood, text) in [(Mood::Fails, "not today"), (Mood::FailsForGood, "not ever")] {
             match spawn(mood) {
-                SpawnError::Init { name, failure } => assert_eq!((&*name, &*failure.to_string()), ("Picky", text)),
+                SpawnError::Init { name, failure, error } => {
+                    assert_eq!((&*name, &*failure.to_string()), ("Picky", text));
+                    assert_eq!(error, Some(failure), "also whether a restart can help");
+                }
                 other => panic!("{other}"),
             }
         }

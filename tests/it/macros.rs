@@ -183,7 +183,7 @@ trait ToStringLossy: std::fmt::Debug {
 impl ToStringLossy for CallError<NotFound> {}
 
 #[expect(dead_code, reason = "it is enough that this compiles")]
-fn an_actor_with_other_arguments_is_defined_first() -> Result<ActorRef<Indexer>, SpawnError> {
+fn an_actor_with_other_arguments_is_defined_first() -> Result<ActorRef<Indexer>, SpawnError<io::Error>> {
     let definition: Definition<Indexer> = Indexer::define("sources".into());
     definition.spawn()
 }

@@ -9,8 +9,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::actor_ref::Calls;
 use super::context::Context;
@@ -53,6 +53,8 @@ pub use crate::mailbox::OnCrash;
 /// impl Actor for Doubler {
 ///     type Args = ();
 ///     const ARGS: &'static Codec<()> = &handler::args();
+///     type InitError = Failure;
+///     const INIT_ERROR: Option<&'static Codec<Failure>> = Some(&handler::init_error());
 ///     type Calls = DoublerCalls;
 ///     const OPTIONS: ActorOptions = ActorOptions { capacity: 16, ..ActorOptions::named("doubler") };
 ///     const HANDLERS: &'static [&'static str] = &["double"];
@@ -90,6 +92,13 @@ pub trait Actor: Sized + 'static {
     /// How it is written and read: [`handler::args()`](super::handler::args).
     const ARGS: &'static Codec<Self::Args>;
 
+    /// What [`init`](Actor::init) fails with; [`Infallible`](std::convert::Infallible) if it cannot.
+    type InitError: fmt::Display + 'static;
+
+    /// How that is written and read: [`handler::init_error()`](super::handler::init_error). Without, its
+    /// text alone reaches whoever spawned the actor.
+    const INIT_ERROR: Option<&'static Codec<Self::InitError>>;
+
     /// What a reference to this actor can be asked: a method per handler.
     type Calls: Calls;
 
@@ -102,8 +111,10 @@ pub trait Actor: Sized + 'static {
     /// Makes the actor, in its own process.
     ///
     /// # Errors
-    /// The process ends and whoever spawned it is told.
-    fn init(args: Self::Args, context: &mut Context<Self>) -> Result<Self, Failure>;
+    /// The process ends and whoever spawned it gets the error, in
+    /// [`SpawnError::Init`](super::SpawnError::Init). It may be a [`Failure`], which decides as well
+    /// whether a supervisor tries again.
+    fn init(args: Self::Args, context: &mut Context<Self>) -> Result<Self, Self::InitError>;
 
     /// Hands a message to the method that it is for.
     fn dispatch(&mut self, delivery: Delivery<'_>, context: &mut Context<Self>) -> Handled;
@@ -211,7 +222,7 @@ impl Runtime {
 }
 
 /// Why an actor could not be made or cannot go on: a text, since it is read in another process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     text: String,
     can_restart: bool,

@@ -183,17 +183,19 @@ pub(crate) struct Unsent {
     source: Option<EncodeError>,
 }
 
-/// Why an actor was not spawned. Nothing of it is left.
-#[derive(Debug, thiserror::Error)]
+/// Why an actor was not spawned, one whose `init` fails with `E`. Nothing of it is left.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum SpawnError {
+pub enum SpawnError<E = Infallible> {
     /// Its `init` returned an error.
     #[error("actor `{name}` could not begin: {failure}")]
     Init {
         /// The name of the actor.
         name: String,
-        /// What `init` said.
+        /// The text of the error.
         failure: Failure,
+        /// The error itself, if it can travel: if serde can write and read it.
+        error: Option<E>,
     },
     /// Its process ended before `init` had returned: a panic, a signal, an exit.
     #[error("actor `{name}` did not come up: {report}")]
@@ -228,6 +230,45 @@ pub enum SpawnError {
         /// What was in the way.
         text: String,
     },
+}
+
+impl<E> SpawnError<E> {
+    /// What `init` returned, if that is why, and if it can travel.
+    pub fn into_init_error(self) -> Option<E> {
+        match self {
+            SpawnError::Init { error, .. } => error,
+            _ => None,
+        }
+    }
+
+    /// The same without the error that `init` returned, of which the text stays: one type for the
+    /// actors of all types.
+    pub fn without_init_error(self) -> SpawnError {
+        match self {
+            SpawnError::Init { name, failure, .. } => SpawnError::Init { name, failure, error: None },
+            SpawnError::Died { name, report } => SpawnError::Died { name, report },
+            SpawnError::Timeout { name, after } => SpawnError::Timeout { name, after },
+            SpawnError::Encode { name, source } => SpawnError::Encode { name, source },
+            SpawnError::System { name, text } => SpawnError::System { name, text },
+        }
+    }
+
+    fn variant(&self) -> &'static str {
+        match self {
+            SpawnError::Init { .. } => "Init",
+            SpawnError::Died { .. } => "Died",
+            SpawnError::Timeout { .. } => "Timeout",
+            SpawnError::Encode { .. } => "Encode",
+            SpawnError::System { .. } => "System",
+        }
+    }
+}
+
+/// Asks nothing of the error: `unwrap` works on every spawn.
+impl<E> fmt::Debug for SpawnError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({self})", self.variant())
+    }
 }
 
 /// Why an actor could not be stopped, killed or looked at.

@@ -6,6 +6,7 @@
 //! cannot gives one error, at the handler, and none at its callers.
 
 use std::convert::Infallible;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::behaviour::{ActorOptions, Message, OnCrash};
@@ -62,6 +63,31 @@ impl<V: Message> Codec<V> {
 pub const fn args<T: Message>() -> Codec<T> {
     Codec::OF
 }
+
+/// How the error of an actor's `init` travels, for [`Actor::INIT_ERROR`](super::Actor::INIT_ERROR).
+pub const fn init_error<E: Message>() -> Codec<E> {
+    Codec::OF
+}
+
+/// Whether errors of type `E` can travel, told without asking it of them: `CODEC` is here, if `E` is
+/// a message, and else in [`Stays`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Travels<E>(PhantomData<E>);
+
+impl<E: Message> Travels<E> {
+    /// How they travel.
+    pub const CODEC: Option<&'static Codec<E>> = Some(&Codec::OF);
+}
+
+/// What is true of all errors, and stands back where [`Travels`] knows better.
+#[doc(hidden)]
+pub trait Stays<E: 'static> {
+    /// They do not travel.
+    const CODEC: Option<&'static Codec<E>> = None;
+}
+
+impl<E: 'static> Stays<E> for Travels<E> {}
 
 /// Writes the constructors for one number of arguments. The arguments are parameters of their
 /// own, so that the compiler can point at the one that cannot travel.

@@ -12,6 +12,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::{Envelope, Mailbox, Next};
 use crate::node::{self, Life, Request};
 use crate::reply::{self, ReplyKind};
+use crate::shm::blob;
 use crate::time::Deadline;
 
 /// Where the process of an actor of type `A` begins; entered by offset.
@@ -29,7 +30,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
         return ExitReason::NoProc;
     };
     let mut context = Context::new(mailbox, incarnation.life);
-    let mut actor = match init::<A>(&life.args, &mut context) {
+    let mut actor = match init::<A>(life, &mut context) {
         Ok(actor) => actor,
         Err(failure) => return failure.into_reason(),
     };
@@ -66,10 +67,25 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
     reason
 }
 
-fn init<A: Actor>(args: &[u8], context: &mut Context<A>) -> Result<A, Failure> {
-    let args = (A::ARGS.decode)(args)
+fn init<A: Actor>(life: &Life, context: &mut Context<A>) -> Result<A, Failure> {
+    let args = (A::ARGS.decode)(&life.args)
         .map_err(|error| Failure::for_good(format_args!("the arguments cannot be read: {error}")))?;
-    A::init(args, context)
+    A::init(args, context).map_err(|error| {
+        leave_error::<A>(life, &error);
+        Failure::new(error)
+    })
+}
+
+/// Leaves the error of `init` where the node finds it for whoever spawned the actor. Where that
+/// fails, and dead before its last step, there is the text.
+fn leave_error<A: Actor>(life: &Life, error: &A::InitError) {
+    let mut bytes = Vec::new();
+    if let Some(codec) = A::INIT_ERROR
+        && (codec.encode)(&mut bytes, error).is_ok()
+        && let Ok(window) = blob::make(life.segment, &bytes)
+    {
+        life.segment.record(life.segment.me()).set_result(window);
+    }
 }
 
 /// Tells the caller, if there is one; a late reply is dropped. A cast that could not be read is

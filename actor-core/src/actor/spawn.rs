@@ -37,7 +37,7 @@ pub trait Spawn: Actor {
     ///
     /// # Errors
     /// See [`SpawnError`]; nothing of the actor is left then.
-    fn spawn(self) -> Result<ActorRef<Self>, SpawnError>
+    fn spawn(self) -> Result<ActorRef<Self>, SpawnError<Self::InitError>>
     where
         Self: StartsItself,
     {
@@ -48,7 +48,7 @@ pub trait Spawn: Actor {
     ///
     /// # Errors
     /// As for [`spawn`](Spawn::spawn).
-    fn spawn_with(self, options: SpawnOptions) -> Result<ActorRef<Self>, SpawnError>
+    fn spawn_with(self, options: SpawnOptions) -> Result<ActorRef<Self>, SpawnError<Self::InitError>>
     where
         Self: StartsItself,
     {
@@ -162,7 +162,7 @@ impl<A: Actor> Definition<A> {
     ///
     /// # Errors
     /// See [`SpawnError`]; nothing of the actor is left then.
-    pub fn spawn(&self) -> Result<ActorRef<A>, SpawnError> {
+    pub fn spawn(&self) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
         let spec = self.spec()?;
         let deadline = Deadline::after(self.options.start_timeout.saturating_add(SETTLE_TIMEOUT));
         match node::ask(&Request::SpawnActor(spec), deadline) {
@@ -178,7 +178,7 @@ impl<A: Actor> Definition<A> {
     /// # Errors
     /// The arguments cannot be encoded, or the executable has no place that another process of it
     /// could enter.
-    pub(crate) fn spec(&self) -> Result<ActorSpec, SpawnError> {
+    pub(crate) fn spec<E>(&self) -> Result<ActorSpec, SpawnError<E>> {
         let options = &A::OPTIONS;
         let mut args = Vec::new();
         (A::ARGS.encode)(&mut args, &self.args).map_err(|source| SpawnError::Encode { name: self.name(), source })?;
@@ -201,23 +201,27 @@ impl<A: Actor> Definition<A> {
         })
     }
 
-    fn not_spawned(&self, failure: SpawnFailure) -> SpawnError {
+    fn not_spawned(&self, failure: SpawnFailure) -> SpawnError<A::InitError> {
         match failure {
-            SpawnFailure::Died(report) => self.died(report),
+            SpawnFailure::Died(report, error) => self.died(report, error.as_ref().map(|error| &error.0[..])),
             SpawnFailure::TimedOut => SpawnError::Timeout { name: self.name(), after: self.options.start_timeout },
             SpawnFailure::System(text) => self.system(text),
         }
     }
 
-    fn died(&self, report: Box<ExitReport>) -> SpawnError {
-        match &report.reason {
-            ExitReason::Failed(text) => SpawnError::Init { name: self.name(), failure: Failure::new(text.clone()) },
-            ExitReason::DoNotRestart(text) => SpawnError::Init { name: self.name(), failure: Failure::for_good(text) },
-            _ => SpawnError::Died { name: self.name(), report },
-        }
+    /// Of a process that says nothing else, `error` is what `init` has returned.
+    fn died(&self, report: Box<ExitReport>, error: Option<&[u8]>) -> SpawnError<A::InitError> {
+        let failure = match &report.reason {
+            ExitReason::Failed(text) => Failure::new(text.clone()),
+            ExitReason::DoNotRestart(text) => Failure::for_good(text),
+            _ => return SpawnError::Died { name: self.name(), report },
+        };
+        // Whoever cannot be read as such an error has its text.
+        let error = error.zip(A::INIT_ERROR).and_then(|(bytes, codec)| (codec.decode)(bytes).ok());
+        SpawnError::Init { name: self.name(), failure, error }
     }
 
-    fn system(&self, text: String) -> SpawnError {
+    fn system<E>(&self, text: String) -> SpawnError<E> {
         SpawnError::System { name: self.name(), text }
     }
 

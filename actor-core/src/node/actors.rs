@@ -13,6 +13,7 @@ use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, Incarnation, Participant, ProcessId};
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::reply;
+use crate::wire::Bytes;
 
 /// An actor, from the making of its mailbox to its end for good.
 pub(super) struct Actor {
@@ -149,7 +150,7 @@ impl Node {
         let text = match &failure {
             SpawnFailure::System(text) => text.clone(),
             SpawnFailure::TimedOut => "it was not ready in time".into(),
-            SpawnFailure::Died(report) => report.reason.to_string(),
+            SpawnFailure::Died(report, _) => report.reason.to_string(),
         };
         let Some(actor) = self.actors.get_mut(&index) else { return };
         actor.participant = None;
@@ -164,14 +165,14 @@ impl Node {
         }
     }
 
-    /// A life has ended, and what it left behind is settled.
-    pub(super) fn on_actor_end(&mut self, index: u16, was_ready: bool, report: ExitReport) {
+    /// A life has ended, and what it left behind is settled. `error` is what its `init` has returned.
+    pub(super) fn on_actor_end(&mut self, index: u16, was_ready: bool, report: ExitReport, error: Option<Bytes>) {
         let Some(actor) = self.actors.get_mut(&index) else { return };
         actor.participant = None;
         if let Some(reply) = actor.spawner.take().filter(|_| !was_ready) {
             let failure = match report.reason {
                 ExitReason::Killed { by: KilledBy::StartTimeout } => SpawnFailure::TimedOut,
-                _ => SpawnFailure::Died(Box::new(report.clone())),
+                _ => SpawnFailure::Died(Box::new(report.clone()), error),
             };
             self.answer(Some(reply), &Answer::NotSpawned(failure));
         }

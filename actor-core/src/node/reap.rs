@@ -247,11 +247,21 @@ impl Node {
                     self.on_plain_not_started(reply, report);
                 }
             }
-            Role::Actor(index) => self.on_actor_end(index, process.is_ready, report),
+            Role::Actor(index) => {
+                let error = match result {
+                    Some(ProcessResult::Here(bytes)) => Some(bytes),
+                    // Of an error that is as long as that, the text has to do.
+                    other => {
+                        self.drop_result(other);
+                        None
+                    }
+                };
+                self.on_actor_end(index, process.is_ready, report, error);
+            }
         }
     }
 
-    /// What a plain process has returned. This thread copies none that takes time.
+    /// What a plain process has returned, or the `init` of an actor that failed. This thread copies none that takes time.
     pub(super) fn find_result(&mut self, participant: Participant) -> Option<ProcessResult> {
         let window = self.segment.record(participant).result()?;
         if RESULT_HERE_MAX < blob::length(self.segment, window)? {
@@ -279,7 +289,7 @@ impl Node {
     fn on_plain_not_started(&mut self, spawner: Option<ReplyAddress>, report: ExitReport) {
         let failure = match report.reason {
             ExitReason::Killed { by: KilledBy::StartTimeout } => SpawnFailure::TimedOut,
-            _ => SpawnFailure::Died(Box::new(report)),
+            _ => SpawnFailure::Died(Box::new(report), None),
         };
         self.answer(spawner, &Answer::NotSpawned(failure));
     }

@@ -157,8 +157,8 @@ pub enum Stderr {
 /// Why a process did not start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum SpawnFailure {
-    /// It ended before it was ready.
-    Died(Box<ExitReport>),
+    /// It ended before it was ready. With the error of an actor's `init`, encoded, if it has left one.
+    Died(Box<ExitReport>, Option<Bytes>),
     /// It was not ready in time and was killed.
     TimedOut,
     /// There never was a process.

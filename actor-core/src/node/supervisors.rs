@@ -142,7 +142,7 @@ impl Node {
         let text = match failure {
             SpawnFailure::System(text) => text,
             SpawnFailure::TimedOut => "it was not ready in time".into(),
-            SpawnFailure::Died(report) => return report.reason,
+            SpawnFailure::Died(report, _) => return report.reason,
         };
         let reason = ExitReason::Failed(format!("no process could be made: {text}"));
         if let Some(actor) = self.actors.get_mut(&index) {

@@ -54,7 +54,7 @@ pub enum SpawnError {
 impl SpawnError {
     pub(super) fn new(name: String, start_timeout: Duration, failure: SpawnFailure) -> SpawnError {
         match failure {
-            SpawnFailure::Died(report) => SpawnError::Died { report },
+            SpawnFailure::Died(report, _) => SpawnError::Died { report },
             SpawnFailure::TimedOut => SpawnError::Timeout { name, after: start_timeout },
             SpawnFailure::System(text) => SpawnError::System { name, text },
         }

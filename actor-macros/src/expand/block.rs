@@ -79,15 +79,22 @@ fn actor_impl(block: &Block, calls: &CallsType) -> TokenStream {
 /// `Args`, how they are written, and `init`: the user's, or the actor itself as its own argument.
 fn init(block: &Block) -> TokenStream {
     let actor = &block.original.self_ty;
+    let infallible = quote! {
+        type InitError = ::core::convert::Infallible;
+        const INIT_ERROR: ::core::option::Option<
+            &'static ::actor_core::handler::Codec<Self::InitError>,
+        > = ::core::option::Option::None;
+    };
     let Some(method) = block.inits.first() else {
         return quote! {
             type Args = Self;
             const ARGS: &'static ::actor_core::handler::Codec<Self> =
                 &::actor_core::handler::args::<#actor>();
+            #infallible
             fn init(
                 args: Self::Args,
                 _: &mut ::actor_core::Context<Self>,
-            ) -> ::core::result::Result<Self, ::actor_core::Failure> {
+            ) -> ::core::result::Result<Self, Self::InitError> {
                 ::core::result::Result::Ok(args)
             }
         };
@@ -103,20 +110,36 @@ fn init(block: &Block) -> TokenStream {
         _ => quote!((#(#names,)*)),
     };
     let made = invoke(method, None);
-    let made = match method.output().and_then(types::result_parts) {
-        Some(_) => quote!(#made.map_err(::actor_core::Failure::new)),
-        None => quote!(::core::result::Result::Ok(#made)),
+    let (made, error) = match method.output().and_then(types::result_parts) {
+        Some((_, error)) => (made, init_error(&types::without_self(error, actor))),
+        None => (quote!(::core::result::Result::Ok(#made)), infallible),
     };
     quote! {
         type Args = #args;
         const ARGS: &'static ::actor_core::handler::Codec<#args> =
             &::actor_core::handler::args::<#args>();
+        #error
         fn init(
             #pattern: Self::Args,
             __context: &mut ::actor_core::Context<Self>,
-        ) -> ::core::result::Result<Self, ::actor_core::Failure> {
+        ) -> ::core::result::Result<Self, Self::InitError> {
             #made
         }
+    }
+}
+
+/// `InitError`, and how it is written if it can travel: a type has the constant itself then, and
+/// otherwise by way of the trait.
+fn init_error(error: &TokenStream) -> TokenStream {
+    quote! {
+        type InitError = #error;
+        const INIT_ERROR: ::core::option::Option<
+            &'static ::actor_core::handler::Codec<Self::InitError>,
+        > = {
+            #[allow(unused_imports)]
+            use ::actor_core::__private::Stays as _;
+            ::actor_core::__private::Travels::<#error>::CODEC
+        };
     }
 }
 

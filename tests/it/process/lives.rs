@@ -57,7 +57,7 @@ impl Worker {
     }
 }
 
-fn spawn(begin: Begin) -> Result<ActorRef<Worker>, SpawnError> {
+fn spawn(begin: Begin) -> Result<ActorRef<Worker>, SpawnError<Failure>> {
     Worker::define(begin).spawn()
 }
 
@@ -72,6 +72,81 @@ fn p_10_what_goes_wrong_in_init_is_known_at_once() {
         let Err(SpawnError::Init { failure, .. }) = spawn(Begin::Fails) else { panic!("it fails") };
         assert_eq!(failure.to_string(), "no disk");
         assert!(begin.elapsed() < bound(Duration::from_secs(1)), "{:?}", begin.elapsed());
+    });
+}
+
+/// An error with everything that a type of its own is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Refusal {
+    Busy { line: u32, since: Duration },
+    Unknown(String),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::Busy { line, .. } => write!(f, "line {line} is busy"),
+            Refusal::Unknown(name) => write!(f, "nobody knows {:.10}", name),
+        }
+    }
+}
+
+/// Cannot be made.
+#[derive(Actor)]
+struct Caller;
+
+#[handlers]
+impl Caller {
+    #[init]
+    async fn new(refusal: Refusal) -> Result<Self, Refusal> {
+        Err(refusal)
+    }
+}
+
+/// Cannot be made either, for a reason that serde does not know.
+#[derive(Actor)]
+struct Opener;
+
+#[handlers]
+impl Opener {
+    #[init]
+    fn new(path: String) -> std::io::Result<Opener> {
+        std::fs::File::open(path).map(|_| Opener)
+    }
+}
+
+#[test]
+fn p_10_the_error_of_init_arrives_as_the_value_that_it_is() {
+    isolated_for_both(|| {
+        let refusals = [
+            Refusal::Busy { line: 7, since: Duration::from_millis(1500) },
+            Refusal::Unknown("Zoë".into()),
+            // Longer than the text of an error may be.
+            Refusal::Unknown("x".repeat(3000)),
+        ];
+        for refusal in refusals {
+            let begin = Instant::now();
+            let error = Caller::define(refusal.clone()).spawn().unwrap_err();
+            assert!(begin.elapsed() < bound(Duration::from_secs(1)), "{:?}", begin.elapsed());
+            let SpawnError::Init { name, failure, error } = error else { panic!("{error}") };
+            assert_eq!((&*name, failure.to_string()), ("Caller", refusal.to_string()));
+            assert_eq!(error, Some(refusal));
+        }
+        let too_long = Refusal::Unknown("x".repeat(100_000));
+        let error = Caller::define(too_long).spawn().unwrap_err();
+        assert_eq!(error.to_string(), "actor `Caller` could not begin: nobody knows xxxxxxxxxx");
+        assert_eq!(error.into_init_error(), None, "its text is what is left of it");
+        let error: actor_core::Error = Caller::define(Refusal::Unknown("Eve".into())).spawn().unwrap_err().into();
+        assert_eq!(error.to_string(), "actor `Caller` could not begin: nobody knows Eve");
+    });
+}
+
+#[test]
+fn p_10_an_error_of_init_that_cannot_travel_arrives_as_text() {
+    isolated_for_both(|| {
+        let error = Opener::define("/no/such/file".into()).spawn().unwrap_err();
+        let SpawnError::Init { failure, error: None, .. } = error else { panic!("{error}") };
+        assert_eq!(failure.to_string(), "No such file or directory (os error 2)");
     });
 }
 
