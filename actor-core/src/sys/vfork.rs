@@ -200,3 +200,44 @@ unsafe fn clone_and_call(arguments: &mut libc::clone_args, child: *mut Child<'_>
         Err(_) => Err(Errno::OVERFLOW),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::cgroup::Cgroup;
+    use crate::sys::{epoll, pidfd, pipe};
+    use std::ffi::CStr;
+
+    /// Runs a shell, or what is in its place, with one descriptor passed, and gives its end.
+    fn run(program: &CStr, script: &CStr, group: BorrowedFd<'_>) -> std::result::Result<End, Failure> {
+        let arguments = [c"sh".as_ptr().cast_mut(), c"-c".as_ptr().cast_mut(), script.as_ptr().cast_mut()];
+        let arguments = [&arguments[..], &[ptr::null_mut()]].concat();
+        let (reader, _writer) = pipe::create().unwrap();
+        let pass = [rustix::io::fcntl_dupfd_cloexec(&reader, 50).unwrap()];
+        let plan = Plan { program, arguments: &arguments, environment: &[ptr::null_mut()], pass: &pass, first: 3 };
+        let (_, pidfd) = start(&plan, group)?;
+        epoll::wait_readable(&[pidfd.as_fd()], None).unwrap();
+        Ok(pidfd::reap(pidfd.as_fd()).unwrap().expect("it has ended").end)
+    }
+
+    #[test]
+    fn smoke() {
+        let Some(cgroup) = Cgroup::make() else {
+            return eprintln!("SKIP: no control group of the second version is writable");
+        };
+        let group = cgroup.group(1).unwrap();
+        let script = c"[ -p /dev/fd/3 ] && [ ! -e /dev/fd/4 ] && [ /dev/fd/0 -ef /dev/null ] &&
+            while read -r line; do case $line in 0::*/1) exit 7 ;; esac; done </proc/self/cgroup";
+        assert_eq!(run(c"/bin/sh", script, group.as_fd()), Ok(End::Exited(7)));
+        assert_eq!(run(c"/no/such/program", c"", group.as_fd()), Err(Failure::Exec(Errno::NOENT)));
+        assert!(is_habitable(group.as_fd()));
+        cgroup.end();
+    }
+
+    #[test]
+    fn what_is_no_group_is_an_error() {
+        let (reader, _writer) = pipe::create().unwrap();
+        assert_eq!(run(c"/bin/sh", c"", reader.as_fd()), Err(Failure::Clone(Errno::BADF)));
+        assert!(!is_habitable(reader.as_fd()));
+    }
+}
