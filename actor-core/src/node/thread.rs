@@ -241,6 +241,7 @@ impl Node {
                 Timer::Trim(window) => self.trim(window),
                 Timer::TakeDown => self.take_down_doomed(),
                 Timer::Zygote(number) => self.on_zygote_timeout(number),
+                Timer::Guard => self.guard_what_runs(),
                 Timer::Stuck => self.on_stuck_timer(),
                 Timer::EndNow => self.kill_everything(),
             }

@@ -23,6 +23,8 @@ pub(super) enum Timer {
     TakeDown,
     /// The zygote must have said its name, or have ended, by now.
     Zygote(u32),
+    /// It is time to try again to have somebody who guards what runs.
+    Guard,
     /// The request at the head must be complete by now.
     Stuck,
     /// Everything must have stopped by now.

@@ -376,10 +376,19 @@ impl Node {
         if self.ending.is_none() {
             self.give_orders();
         }
-        if !self.processes.is_empty() {
-            self.want_guard();
-        }
+        self.guard_what_runs();
         self.look_for_ready();
         self.look_at_ending();
+    }
+
+    /// Whatever runs without a guard gets one, now or as soon as zygotes are tried again.
+    pub(super) fn guard_what_runs(&mut self) {
+        if self.processes.is_empty() || self.ending.is_some() {
+            return;
+        }
+        self.want_guard();
+        if !self.zygote.is_running() {
+            self.after(RECOVERY, Timer::Guard);
+        }
     }
 }
