@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::id::Participant;
+use crate::shm::payload::Meta;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -160,6 +161,50 @@ fn batches_keep_order_and_give_back_the_rest() {
     let mut seen = Vec::new();
     assert_eq!(queue.recv_bytes_batch(9, |bytes| seen.extend_from_slice(bytes)), Ok(2));
     assert_eq!(seen, b"ab");
+}
+
+#[test]
+fn a_panic_within_a_batch_of_bytes_gives_back_the_one_in_hand() {
+    let queue = Queue::<()>::bounded(2).unwrap();
+    queue.send_bytes_batch(&[b"a", b"b"]).unwrap();
+    let panics_at_b = |bytes: &[u8]| match bytes {
+        b"b" => std::panic::resume_unwind(Box::new("while receiving")),
+        _ => {}
+    };
+    std::panic::catch_unwind(|| queue.recv_bytes_batch(9, panics_at_b)).unwrap_err();
+    assert_eq!(queue.len(), 1, "the first was acknowledged, the second went back");
+    assert!(!queue.join_timeout(Duration::ZERO));
+    let held = queue.raw.take(Deadline::Now).unwrap();
+    assert_eq!(held.count(), 1, "the panic counts as a delivery");
+    queue.raw.window().unwrap().finish(held, Wake::Now);
+    assert!(queue.join_timeout(Duration::ZERO));
+}
+
+#[test]
+fn a_batch_of_bytes_comes_back_from_the_first_that_was_not_sent() {
+    let queue: Queue<()> = Options { message_max: 200, ..Options::new(4) }.create().unwrap();
+    let batch = [vec![1], vec![2; 201], vec![3]];
+    let rest = queue.send_bytes_batch(&batch).unwrap_err();
+    assert!(matches!(&rest, SendError::TooLarge { size: 201, max: 200, .. }));
+    assert_eq!(rest.into_item(), &batch[1..]);
+    assert_eq!(queue.len(), 1);
+    queue.close(Close::Drain);
+    assert!(matches!(queue.send_bytes_batch(&batch), Err(SendError::Closed(rest)) if rest == batch));
+}
+
+/// What is no message is said, and said once, however it is received.
+#[test]
+fn a_damaged_item_is_reported_by_the_call_that_comes_to_it_first() {
+    let queue = Queue::<()>::bounded(4).unwrap();
+    queue.send_bytes_batch(&[b"a", b"b", b"c"]).unwrap();
+    let window = queue.raw.window().unwrap();
+    Meta { length: u32::MAX, extent: None }.store(window.slot(1));
+    let mut seen = Vec::new();
+    let mut receive = || queue.recv_bytes_batch(9, |bytes| seen.extend_from_slice(bytes));
+    let damaged = Err(RecvError::Decode(wire::DecodeError::Damaged));
+    assert_eq!([receive(), receive(), receive()], [Ok(1), damaged, Ok(1)]);
+    assert_eq!(seen, b"ac");
+    assert!(queue.join_timeout(Duration::ZERO));
 }
 
 #[test]
