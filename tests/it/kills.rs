@@ -1,7 +1,7 @@
 //! A slice of the long run of `cargo run --release -p actor-tests --bin kills`.
 
 use actor_tests::chance::{Chance, effort};
-use actor_tests::kills::{Plan, run};
+use actor_tests::kills::{Hits, Plan, run};
 
 use crate::harness::isolated;
 
@@ -15,6 +15,6 @@ fn c_12_random_kills_of_a_full_system() {
         println!("{outcome:#?}");
         assert_eq!(outcome.kills, kills);
         assert!(outcome.audit.sent > 0 && outcome.audit.again > 0, "nothing was at stake");
-        assert!(outcome.hits.percent() >= 30, "too many deaths of the idle: {:?}", outcome.hits);
+        assert!(Hits::PERCENT_MIN <= outcome.hits.percent(), "too many deaths of the idle: {:?}", outcome.hits);
     });
 }

@@ -203,10 +203,11 @@ impl Node {
 
     /// Each death counts once: for the first thing in the order of this list that was found.
     fn count_traces(&mut self, found: Recovered, extents: u32) {
-        match (found.writing, found.claimed, extents) {
+        match (found.writing, found.claimed, extents, found.moved) {
             (1.., ..) => self.counters.died_writing += 1,
-            (_, 1.., _) => self.counters.died_claimed += 1,
-            (.., 1..) => self.counters.died_between += 1,
+            (_, 1.., ..) => self.counters.died_claimed += 1,
+            (.., 1.., _) => self.counters.died_between += 1,
+            (.., 1..) => self.counters.died_holding += 1,
             _ => {}
         }
     }

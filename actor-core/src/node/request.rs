@@ -232,4 +232,6 @@ pub struct Counters {
     pub died_between: u64,
     /// Bytes of the processes' stderr that the node's own did not take.
     pub stderr_dropped: u64,
+    /// Other deaths with a task in hand that had left its slot, as one does that is held for long.
+    pub died_holding: u64,
 }

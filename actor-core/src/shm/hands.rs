@@ -294,7 +294,7 @@ impl Window {
                     SlotWord::new(State::Free, Participant::NOBODY, 0, seen.lap() + 1)
                 }
                 State::Claimed if seen.participant() == dead => {
-                    recovered.claimed += 1;
+                    recovered.moved += 1;
                     seen.returned(true)
                 }
                 _ => continue,

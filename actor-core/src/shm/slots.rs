@@ -615,12 +615,15 @@ pub(crate) fn recover_writing<R: Ring>(ring: &R, dead: Participant) -> Recovered
 pub(crate) struct Recovered {
     pub(crate) writing: u32,
     pub(crate) claimed: u32,
+    /// Tasks that had left their slots; a ring alone has none.
+    pub(crate) moved: u32,
 }
 
 impl std::ops::AddAssign for Recovered {
     fn add_assign(&mut self, other: Recovered) {
         self.writing += other.writing;
         self.claimed += other.claimed;
+        self.moved += other.moved;
     }
 }
 

@@ -1,13 +1,14 @@
 //! `kills [--kills N] [--seed S] [--round N]`: kills N processes of a full system at random moments.
 //!
-//! Ends with an error, and the line that repeats the run, when an invariant does not hold. A second
+//! Ends with an error, and the line that repeats the run, when an invariant does not hold or too many of
+//! the dead were idle. A second
 //! run with the same seed chooses the same victims, and meets them at other instructions.
 
 use std::error::Error;
 use std::time::Instant;
 
 use actor_core::testing::Snapshot;
-use actor_tests::kills::{Outcome, Plan, run};
+use actor_tests::kills::{Hits, Outcome, Plan, run};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let plan = plan()?;
@@ -15,10 +16,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{repeat}");
     let (before, begin) = (Snapshot::take(), Instant::now());
     match std::panic::catch_unwind(|| run(&plan)) {
-        Ok(outcome) => report(&outcome, begin),
         Err(_) => return Err(format!("an invariant does not hold; again with: {repeat}").into()),
+        Ok(outcome) => {
+            report(&outcome, begin);
+            before.assert_no_leaks();
+            if outcome.hits.percent() < Hits::PERCENT_MIN {
+                return Err(format!(
+                    "{} % is less than {} %; again with: {repeat}",
+                    outcome.hits.percent(),
+                    Hits::PERCENT_MIN
+                )
+                .into());
+            }
+        }
     }
-    before.assert_no_leaks();
     Ok(())
 }
 
@@ -48,8 +59,9 @@ fn report(outcome: &Outcome, begin: Instant) {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     println!("version     {version}, {profile}, Linux {}", kernel.trim());
     println!("kills       {kills} in {:.1} s, and {zygotes} of the zygote", begin.elapsed().as_secs_f64());
+    let Hits { writing, claimed, between, holding, other } = *hits;
     for (name, count) in
-        [("writing", hits.writing), ("claimed", hits.claimed), ("between", hits.between), ("other", hits.other)]
+        [("writing", writing), ("claimed", claimed), ("between", between), ("holding", holding), ("other", other)]
     {
         println!("  {name:<9} {count:>9} {:<50}", "#".repeat((50 * count / (*kills).max(1)) as usize));
     }

@@ -19,7 +19,7 @@ use crate::{memory, watch::Seen};
 
 /// Who sits where. The actor and the killer have the seats behind.
 const CREW: [Role; 7] =
-    [Role::SmallSender, Role::LargeSender, Role::LargeSender, Role::Caller, Role::Holder, Role::Holder, Role::Reader];
+    [Role::SmallSender, Role::LargeSender, Role::LargeSender, Role::Caller, Role::Holder, Role::Reader, Role::Reader];
 const CLERK: usize = CREW.len();
 const KILLER: usize = CLERK + 1;
 

@@ -136,6 +136,7 @@ fn call(post: Post) {
         let max = *chance.one_of(&[60, 20_000]);
         let message = Message::new(from, number, chance.below(max) as usize);
         if chance.once_in(2) {
+            post.books.calls(post.seat, number);
             let answer = post.clerk.note(message).timeout(PATIENCE).wait();
             assert_eq!(answer.unwrap_or_else(|error| panic!("call {number}: {error}")), number);
         } else {
@@ -205,14 +206,24 @@ fn hold(post: Post) {
     }
 }
 
+/// What is done with a message in hand now and then takes its time, so that those who send wait for
+/// those who receive and not the other way round.
+fn work(chance: &mut Chance) {
+    if chance.once_in(8) {
+        thread::park_timeout(REST);
+    }
+}
+
 fn read(post: Post) {
     let Post { books, queue, seat, .. } = &post;
+    let mut chance = Chance::new(post.seed);
     loop {
         let received = queue.recv_bytes_batch(8, |bytes| {
             // The one before was acknowledged when its call had returned.
             expect(books.done(*seat, 0));
             let message = Message::from_encoded(bytes).expect("a message of ours");
             expect(books.got(*seat, 0, &message, None));
+            work(&mut chance);
             books.acknowledges(*seat, 0);
         });
         match received {
@@ -230,6 +241,7 @@ pub(super) struct Clerk {
     books: Books,
     seat: usize,
     order: Order,
+    chance: Chance,
 }
 
 #[handlers]
@@ -239,7 +251,7 @@ impl Clerk {
         // The life before has ended, and this one has not begun to work.
         books.settle(seat);
         books.set_pid(seat);
-        Clerk { books, seat, order: Order::default() }
+        Clerk { books, seat, order: Order::default(), chance: Chance::new(seat as u64) }
     }
 
     #[call(on_crash = "redeliver(100)")]
@@ -260,6 +272,7 @@ impl Clerk {
         if delivery == 1 {
             self.order.note(message);
         }
+        work(&mut self.chance);
         self.books.acknowledges(self.seat, 0);
     }
 }

@@ -60,6 +60,8 @@ pub struct Hits {
     pub claimed: u64,
     /// Room for a large message was in nobody's message.
     pub between: u64,
+    /// Nothing of this, but a task was held that had left its slot: no step was interrupted.
+    pub holding: u64,
     /// Nothing of this.
     pub other: u64,
 }
@@ -69,13 +71,18 @@ impl Hits {
         let writing = after.died_writing - before.died_writing;
         let claimed = after.died_claimed - before.died_claimed;
         let between = after.died_between - before.died_between;
-        Hits { writing, claimed, between, other: kills.saturating_sub(writing + claimed + between) }
+        let holding = after.died_holding - before.died_holding;
+        let other = kills.saturating_sub(writing + claimed + between + holding);
+        Hits { writing, claimed, between, holding, other }
     }
+
+    /// How many of a hundred deaths must hit a slot or the gap between, or the run shows little.
+    pub const PERCENT_MIN: u64 = 30;
 
     /// How many of a hundred deaths hit a slot or the gap between.
     pub fn percent(&self) -> u64 {
         let hits = self.writing + self.claimed + self.between;
-        100 * hits / (hits + self.other).max(1)
+        100 * hits / (hits + self.holding + self.other).max(1)
     }
 }
 
