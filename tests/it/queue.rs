@@ -9,6 +9,7 @@ mod deaths;
 mod items;
 mod limits;
 mod memory;
+mod steps;
 mod tasks;
 mod traffic;
 mod waiting;

@@ -7,4 +7,5 @@ pub mod groups;
 pub mod kills;
 pub mod memory;
 pub mod message;
+pub mod steps;
 pub mod watch;

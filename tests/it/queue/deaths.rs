@@ -16,7 +16,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use super::isolated;
 
-const ROUNDS: u32 = 150;
+const ROUNDS: u32 = 300;
 /// How long a victim lives at most.
 const LIFE: Duration = Duration::from_millis(4);
 
