@@ -18,6 +18,9 @@ use crate::time::Deadline;
 use crate::{waker, wire};
 
 /// The future of [`Queue::send_async`].
+///
+/// # Panics
+/// When it is polled again after it was ready.
 #[must_use = "futures do nothing unless awaited"]
 pub struct SendFuture<'a, T> {
     queue: &'a Queue<T>,
