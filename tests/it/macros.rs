@@ -1,7 +1,7 @@
 //! What the macros accept, and what they make of it: this compiles, so it works as written.
 //!
-//! Handlers run in [`actors`](crate::actors); here is the shape of the surface. Mistakes stand in
-//! `tests/ui`.
+//! What handlers do in the long run is in [`actors`](crate::actors); here is the shape of the surface,
+//! each form of it used once. Mistakes stand in `tests/ui`.
 
 use std::any::type_name_of_val;
 use std::io;
@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 
 use actor_core::prelude::*;
 use actor_core::{Message, handler};
+use actor_tests::watch::until;
 use serde::{Deserialize, Serialize};
+
+use crate::harness::isolated_for_both;
 
 /// Counts words.
 #[derive(Actor, Serialize, Deserialize)]
@@ -40,34 +43,44 @@ fn smoke() {
     assert_eq!(Counter::OPTIONS.timeout, Duration::from_secs(5));
 }
 
-/// Never called: a reference needs a node, and this is about types.
-#[expect(dead_code, reason = "it is enough that this compiles")]
-fn calls_look_like_method_calls(counter: ActorRef<Counter>) -> actor_core::Result<()> {
-    let _: u64 = counter.add("two words".into()).wait()?;
-    let _: u64 = counter.add("two words".into()).timeout(Duration::from_secs(1)).wait()?;
-    let _: u64 = counter.add("two words".into()).deadline(Instant::now()).wait()?;
-    let _: u64 = counter.calls().add("two words".into()).kill_after(Duration::from_secs(1)).wait()?;
-    counter.reset().send()?;
-    counter.reset().try_send()?;
-    counter.reset().timeout(Duration::from_secs(1)).send()?;
-    if let Err(SendError::Full(cast)) = counter.reset().try_send() {
-        cast.send()?;
+#[test]
+fn calls_look_like_method_calls() {
+    fn calls(counter: ActorRef<Counter>) -> actor_core::Result<()> {
+        assert_eq!(counter.add("two words".into()).wait()?, 2);
+        assert_eq!(counter.add("two words".into()).timeout(Duration::from_secs(10)).wait()?, 4);
+        assert_eq!(counter.add("two words".into()).deadline(Instant::now() + Duration::from_secs(10)).wait()?, 6);
+        assert_eq!(counter.calls().add("two words".into()).kill_after(Duration::from_secs(10)).wait()?, 8);
+        counter.reset().send()?;
+        counter.reset().timeout(Duration::from_secs(1)).send()?;
+        if let Err(SendError::Full(cast)) = counter.reset().try_send() {
+            cast.send()?;
+        }
+        let same = counter;
+        assert_eq!(same, counter);
+        assert_eq!(same.add("two words".into()).wait()?, 2);
+        counter.stop()?;
+        Ok(())
     }
-    let same = counter;
-    assert_eq!(same, counter);
-    counter.stop()?;
-    Ok(())
+    isolated_for_both(|| calls(Counter { words: 0 }.spawn().unwrap()).unwrap());
 }
 
-#[expect(dead_code, reason = "it is enough that this compiles")]
-async fn the_same_calls_work_in_async_code(counter: ActorRef<Counter>) -> actor_core::Result<()> {
+#[test]
+fn the_same_calls_work_in_async_code() {
     fn movable<T: Send>(future: T) -> T {
         future
     }
-    let _: u64 = counter.add("two words".into()).await?;
-    let _: u64 = movable(counter.add("two words".into()).into_future()).await?;
-    counter.reset().timeout(Duration::from_secs(1)).await?;
-    Ok(())
+    async fn calls(counter: ActorRef<Counter>) -> actor_core::Result<()> {
+        assert_eq!(counter.add("two words".into()).await?, 2);
+        assert_eq!(movable(counter.add("two words".into()).into_future()).await?, 4);
+        counter.reset().timeout(Duration::from_secs(1)).await?;
+        assert_eq!(counter.add("two words".into()).await?, 2);
+        Ok(())
+    }
+    isolated_for_both(|| {
+        let counter = Counter { words: 0 }.spawn().unwrap();
+        futures::executor::block_on(calls(counter)).unwrap();
+        counter.stop().unwrap();
+    });
 }
 
 const CAPACITY: u32 = 64;
@@ -160,32 +173,25 @@ fn options_and_handlers_are_what_was_written() {
     assert_eq!(Indexer::HANDLERS, names);
 }
 
-#[expect(dead_code, reason = "it is enough that this compiles")]
-fn errors_of_a_handler_keep_their_type(indexer: ActorRef<Indexer>) {
-    match indexer.find("x".into()).wait() {
-        Ok(path) => drop::<PathBuf>(path),
-        Err(CallError::Handler(NotFound(name))) => drop(name),
-        Err(other) => drop(other.to_string_lossy()),
-    }
-    let _: Result<Vec<u8>, CallError> = indexer.read(("x".into(), 1), 2).wait();
-    let _: Result<(ActorRef<Indexer>, bool), CallError> = indexer.itself(Some(indexer)).wait();
-    let _: Result<String, CallError> = indexer.r#type().wait();
-    let _: Result<u32, CallError> = indexer.wide(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12).wait();
-}
-
-/// [`NotFound`] has no text.
-trait ToStringLossy: std::fmt::Debug {
-    fn to_string_lossy(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
-impl ToStringLossy for CallError<NotFound> {}
-
-#[expect(dead_code, reason = "it is enough that this compiles")]
-fn an_actor_with_other_arguments_is_defined_first() -> Result<ActorRef<Indexer>, SpawnError<io::Error>> {
-    let definition: Definition<Indexer> = Indexer::define("sources".into());
-    definition.spawn()
+/// With other arguments than itself it is defined first, and its `init` may be async.
+#[test]
+fn every_form_of_a_handler_works() {
+    isolated_for_both(|| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x"), "").unwrap();
+        let definition: Definition<Indexer> = Indexer::define(folder.path().to_owned());
+        let indexer = definition.spawn().unwrap();
+        assert_eq!(indexer.find("x".into()).wait().unwrap(), folder.path().join("x"));
+        let missing = indexer.find("y".into()).wait();
+        assert!(matches!(&missing, Err(CallError::Handler(NotFound(name))) if name == "y"), "{missing:?}");
+        assert_eq!(indexer.read(("x".into(), 1), 2).wait().unwrap(), [0; 4]);
+        indexer.nothing().wait().unwrap();
+        assert_eq!(indexer.itself(Some(indexer)).wait().unwrap(), (indexer, true));
+        assert_eq!(indexer.wide(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12).wait().unwrap(), 78);
+        assert_eq!(indexer.r#type().wait().unwrap(), "raw names work");
+        indexer.enough().send().unwrap();
+        until("it has stopped itself", || matches!(indexer.nothing().wait(), Err(CallError::NoProc(_))));
+    });
 }
 
 /// Types, numbers and bounds as parameters.
@@ -215,12 +221,20 @@ where
     }
 }
 
-#[expect(dead_code, reason = "it is enough that this compiles")]
-fn generic_actors_work(store: ActorRef<Store<String, 3>>) -> actor_core::Result<()> {
-    let _: Option<String> = store.put("x".into()).wait()?;
-    let _: Vec<String> = store.all().wait()?;
-    Store::<u8, 1> { values: vec![] }.spawn()?.put(7).wait()?;
-    Ok(())
+/// Each set of parameters is a type of its own, entered at a place of its own.
+#[test]
+fn generic_actors_work() {
+    isolated_for_both(|| {
+        let store = Store::<String, 3> { values: vec![] }.spawn().unwrap();
+        let small = Store::<u8, 1> { values: vec![] }.spawn().unwrap();
+        let words = ["a", "b", "c", "d"].map(|word| store.put(word.into()).wait().unwrap());
+        assert_eq!(words, [None, None, None, Some("a".into())]);
+        assert_eq!([7, 8].map(|number| small.put(number).wait().unwrap()), [None, Some(7)]);
+        assert_eq!(store.all().wait().unwrap(), ["b", "c", "d"]);
+        assert_eq!(small.all().wait().unwrap(), [8]);
+        store.stop().unwrap();
+        small.stop().unwrap();
+    });
 }
 
 mod inner {
@@ -251,11 +265,14 @@ mod inner {
         }
     }
 
-    #[expect(dead_code, reason = "it is enough that this compiles")]
-    fn private_actors_and_messages_work(private: ActorRef<Private>) -> actor_core::Result<()> {
-        private.swap(Secret(1)).wait()?;
-        Private::Idle.spawn()?;
-        Ok(())
+    #[test]
+    fn private_actors_and_messages_work() {
+        isolated_for_both(|| {
+            let private = Private::Idle.spawn().unwrap();
+            let swapped = [1, 2].map(|number| private.swap(Secret(number)).wait().unwrap().map(|Secret(was)| was));
+            assert_eq!(swapped, [None, Some(1)]);
+            private.stop().unwrap();
+        });
     }
 }
 
@@ -272,6 +289,11 @@ fn an_actor_may_stand_inside_a_function() {
         }
     }
     assert_eq!(Local::HANDLERS, ["ping"]);
+    isolated_for_both(|| {
+        let local = Local.spawn().unwrap();
+        assert_eq!(local.ping().wait().unwrap(), 1);
+        local.stop().unwrap();
+    });
 }
 
 /// Two actors that know each other, in state and messages.
@@ -333,6 +355,15 @@ fn tokio_is_around_the_handlers_if_asked_for() {
         while_waiting = receiver.recv_timeout(Duration::from_secs(10)).unwrap_or(0);
     });
     assert_eq!((in_handler, while_waiting), (42, 7));
+}
+
+#[test]
+fn an_actor_in_tokio_answers() {
+    isolated_for_both(|| {
+        let tokio = Tokio.spawn().unwrap();
+        assert_eq!(tokio.twice(21).wait().unwrap(), 42);
+        tokio.stop().unwrap();
+    });
 }
 
 /// Without macros; the names of the handler's parts come from [`handler`].

@@ -8,6 +8,7 @@ mod harness;
 mod kills;
 mod limits;
 mod macros;
+mod mains;
 mod process;
 mod queue;
 mod supervisor;

@@ -5,6 +5,7 @@ pub mod chance;
 pub mod foreign;
 pub mod groups;
 pub mod kills;
+pub mod mains;
 pub mod memory;
 pub mod message;
 pub mod steps;

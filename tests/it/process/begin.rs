@@ -118,23 +118,39 @@ fn p_09_processes_within_processes() {
 #[test]
 fn t_06_a_process_outlives_the_thread_that_started_it() {
     isolated_for_both(|| {
-        let queue = Queue::bounded(1).unwrap();
-        let passed = queue.clone();
-        let spawn = || Process::spawn(|queue: Queue<u32>| queue.recv().unwrap(), passed).unwrap();
-        let process = thread::Builder::new().name("short-lived".into()).spawn(spawn).unwrap().join().unwrap();
-        let is_there = |name: &str| {
-            let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-            tasks
-                .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
-                .any(|comm| comm.trim() == name)
-        };
-        until("the thread is gone for the kernel as well", || !is_there("short-lived"));
-        // If its death had a signal for the process, that would have been sent by now.
-        assert!(is_alive(process.pid()) && process.is_alive());
-        queue.send(5).unwrap();
-        assert_eq!(process.join(), Ok(5));
-        queue.close(Close::Now);
+        for on_a_thread in [on_a_thread_of_std, on_a_thread_of_tokio] {
+            let queue = Queue::bounded(1).unwrap();
+            let process = on_a_thread(queue.clone());
+            let is_there = |name: &str| {
+                let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+                tasks
+                    .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+                    .any(|comm| comm.trim() == name)
+            };
+            until("the thread is gone for the kernel as well", || !is_there(SHORT_LIVED));
+            // If its death had a signal for the process, that would have been sent by now.
+            assert!(is_alive(process.pid()) && process.is_alive());
+            queue.send(5).unwrap();
+            assert_eq!(process.join(), Ok(5));
+            queue.close(Close::Now);
+        }
     });
+}
+
+const SHORT_LIVED: &str = "short-lived";
+
+fn receive(queue: Queue<u32>) -> Process<u32> {
+    Process::spawn(|queue: Queue<u32>| queue.recv().unwrap(), queue).unwrap()
+}
+
+fn on_a_thread_of_std(queue: Queue<u32>) -> Process<u32> {
+    thread::Builder::new().name(SHORT_LIVED.into()).spawn(|| receive(queue)).unwrap().join().unwrap()
+}
+
+/// Of those for work that blocks, which end with their runtime.
+fn on_a_thread_of_tokio(queue: Queue<u32>) -> Process<u32> {
+    let runtime = tokio::runtime::Builder::new_current_thread().thread_name(SHORT_LIVED).build().unwrap();
+    runtime.block_on(runtime.spawn_blocking(|| receive(queue))).unwrap()
 }
 
 #[test]

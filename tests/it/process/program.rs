@@ -3,9 +3,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
+
+use actor_tests::watch::bound;
 
 use crate::harness::{METHODS, Method, Trial};
 
+const CONSTRUCTOR: &str = env!("CARGO_BIN_EXE_constructor");
+const PANICS: &str = env!("CARGO_BIN_EXE_panics");
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 const SURROUNDINGS: &str = env!("CARGO_BIN_EXE_surroundings");
 const UPGRADED: &str = env!("CARGO_BIN_EXE_upgraded");
@@ -29,6 +34,30 @@ fn p_15_a_plain_main_runs_once() {
         assert_eq!(squares.iter().map(|(square, _)| *square).collect::<Vec<_>>(), ["1", "4", "9", "16", "25"]);
         assert_eq!(squares.iter().map(|(_, pid)| pid).collect::<HashSet<_>>().len(), 5);
         assert_eq!(lines(&ended.text, "spawned:"), ["5"], "exactly those that were asked for");
+        trial.assert_nothing_left();
+    }
+}
+
+/// In a constructor of the program, before the node and the process have exchanged a word.
+#[test]
+fn t_04_a_process_that_ends_or_hangs_before_the_handshake() {
+    for (end, outcome, at_most) in [("exits", "died, ExitCode(3)", 500), ("hangs", "timeout", 1_500)] {
+        let trial = Trial::new(&format!("t_04_before_the_handshake ({end})"), Method::Exec);
+        let ended = trial.run(trial.command(Path::new(CONSTRUCTOR)).arg(end));
+        assert_eq!(lines(&ended.text, "outcome:"), [outcome], "{}", ended.text);
+        let took: u128 = trial.line("took:").parse().unwrap();
+        assert!(took < bound(Duration::from_millis(at_most)).as_millis(), "{took} ms");
+        trial.assert_nothing_left();
+    }
+}
+
+/// The same with panics that abort is a step of its own among the checks.
+#[test]
+fn what_is_known_about_panics() {
+    for method in METHODS {
+        let trial = Trial::new("what_is_known_about_panics", method);
+        let ended = trial.run(&mut trial.command(Path::new(PANICS)));
+        assert_eq!(lines(&ended.text, "panics:"), ["unwind"], "{}", ended.text);
         trial.assert_nothing_left();
     }
 }

@@ -1,0 +1,10 @@
+//! `async fn main()` with the attribute.
+
+use actor_tests::mains::Program;
+
+#[actor_core::main]
+async fn main() {
+    let program = Program::start();
+    let answer = program.first.twice(21).await.expect("it answers");
+    program.end(answer);
+}

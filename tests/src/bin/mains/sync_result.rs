@@ -1,0 +1,13 @@
+//! `fn main() -> Result` with the attribute.
+
+use actor_tests::mains::{End, Program, Unlucky};
+
+#[actor_core::main]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let program = Program::start();
+    let answer = program.first.twice(21).wait()?;
+    match program.end(answer) {
+        End::Return => Ok(()),
+        End::Error => Err(Unlucky.into()),
+    }
+}
