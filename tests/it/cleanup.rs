@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actor_core::prelude::*;
 use actor_core::testing::Snapshot;
+use actor_tests::chance::Chance;
 use actor_tests::groups;
 use actor_tests::watch::{self, bound, children_of, is_alive, until, zygote_of};
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ fn k_01_processes_that_are_at_work_end_with_main() {
 #[test]
 fn k_02_nobody_outlives_a_killed_node() {
     for method in METHODS {
-        for kind in ["in-c", "deaf", "stopped", "with-grandchildren", "all"] {
+        for kind in ["in-c", "deaf", "stopped", "with-grandchildren", "actor", "supervised", "all"] {
             let trial = Trial::new(&format!("k_02_nobody_outlives_a_killed_node ({kind}, {method:?})"), method);
             let node = start(&trial, kind, 2, "wait");
             kill(&trial, node);
@@ -67,10 +68,12 @@ fn k_02_nobody_outlives_a_killed_node() {
 
 #[test]
 fn k_02_nobody_outlives_a_node_that_is_killed_while_it_starts_processes() {
+    let mut chance = Chance::announced();
     for method in METHODS {
         for round in 0..20 {
             let trial = Trial::new(&format!("k_02_while_it_starts_processes ({round}, {method:?})"), method);
             let node = start(&trial, "in-c", 1, "forking");
+            chance.pause(Duration::from_millis(5));
             kill(&trial, node);
         }
     }

@@ -6,6 +6,8 @@
 
 mod closing;
 mod deaths;
+mod forms;
+mod idle;
 mod items;
 mod limits;
 mod memory;

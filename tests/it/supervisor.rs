@@ -296,6 +296,11 @@ impl Deaf {
     fn work(&self) {
         actor_tests::foreign::sleep_in_c(1000);
     }
+
+    #[cast]
+    fn work_until(&self, gate: Queue<()>) {
+        gate.recv().expect("it opens");
+    }
 }
 
 #[test]
@@ -317,6 +322,51 @@ fn t_14_who_does_not_stop_in_time_is_killed() {
         assert!(Duration::from_millis(200) <= took && took < limit, "{took:?}");
         assert_eq!(entries(&journal), ["start a", "start c", "stop c", "stop a"]);
         journal.close(Close::Now);
+    });
+}
+
+#[test]
+fn t_14_who_is_to_be_killed_is_not_asked() {
+    isolated_for_both(|| {
+        let journal = journal();
+        let mut app = Supervisor::builder();
+        let _a = app.child(child("a", &journal)).unwrap();
+        let _b = app.child(ChildSpec { shutdown: Shutdown::Kill, ..child("b", &journal) }).unwrap();
+        let deaf = app.child(ChildSpec { shutdown: Shutdown::Kill, ..ChildSpec::new(Deaf) }).unwrap();
+        let app = app.start().unwrap();
+        deaf.work().send().unwrap();
+        until("it is at work", || deaf.status().unwrap().handling.is_some());
+        let begin = std::time::Instant::now();
+        assert_eq!(app.stop(), Ok(SupervisorEnd::Stopped));
+        assert!(begin.elapsed() < actor_tests::watch::bound(Duration::from_millis(500)), "{:?}", begin.elapsed());
+        assert_eq!(entries(&journal), ["start a", "start b", "stop a"], "b had no time to say anything");
+        journal.close(Close::Now);
+    });
+}
+
+#[test]
+fn t_14_who_may_take_his_time_is_waited_for() {
+    isolated_for_both(|| {
+        let (journal, gate) = (journal(), Queue::<()>::bounded(1).unwrap());
+        let mut app = Supervisor::builder();
+        let _a = app.child(child("a", &journal)).unwrap();
+        let slow = app.child(ChildSpec { shutdown: Shutdown::Wait, ..ChildSpec::new(Deaf) }).unwrap();
+        let _c = app.child(child("c", &journal)).unwrap();
+        let app = app.start().unwrap();
+        slow.work_until(gate.clone()).send().unwrap();
+        until("it is at work", || slow.status().unwrap().handling.is_some());
+        std::thread::scope(|scope| {
+            let stopping = scope.spawn(|| app.stop());
+            until("the one behind it is stopped", || journal.len() == 3);
+            let over =
+                actor_tests::watch::wait_for(Duration::from_millis(300), || stopping.is_finished().then_some(()));
+            assert!(over.is_none(), "it is still at work");
+            gate.send(()).unwrap();
+            assert_eq!(stopping.join().unwrap(), Ok(SupervisorEnd::Stopped));
+        });
+        assert_eq!(entries(&journal), ["start a", "start c", "stop c", "stop a"]);
+        journal.close(Close::Now);
+        gate.close(Close::Now);
     });
 }
 

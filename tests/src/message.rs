@@ -36,6 +36,12 @@ impl Message {
         Message { bytes }
     }
 
+    /// The `length` of the longest message that is encoded in so many bytes, of at most 65 535.
+    pub const fn longest(encoded: usize) -> usize {
+        const MARKER: usize = 3;
+        encoded - MARKER - HEAD
+    }
+
     /// The message in the encoding of one that was sent, for those who receive bytes.
     pub fn from_encoded(encoded: &[u8]) -> Option<Message> {
         // MessagePack: a byte string with a length of 1, 2 or 4 bytes.

@@ -40,9 +40,18 @@ impl Stepped {
         self.wait()
     }
 
+    /// Lets it run until it is about to make a system call, or comes back from one.
+    ///
+    /// # Errors
+    /// It does not live any more.
+    pub fn to_system_call(&self) -> io::Result<()> {
+        self.request(libc::PTRACE_SYSCALL)?;
+        self.wait()
+    }
+
     fn request(&self, request: libc::c_uint) -> io::Result<()> {
         let (pid, nothing) = (self.pid.as_raw_nonzero().get(), null_mut::<libc::c_void>());
-        // SAFETY: None of the three requests reads or writes memory of the caller; with a null pointer
+        // SAFETY: None of the four requests reads or writes memory of the caller; with a null pointer
         // for data they set no option and pass no signal on.
         match unsafe { libc::ptrace(request, pid, nothing, nothing) } {
             -1 => Err(io::Error::last_os_error()),

@@ -10,7 +10,7 @@ use actor_tests::chance::effort;
 use actor_tests::watch::{children_of, until};
 
 use super::worker::{Act, Desk, first};
-use crate::harness::isolated;
+use crate::harness::{isolated, isolated_and_long};
 
 /// What a process has at one moment, in numbers.
 #[derive(Clone, Copy, Debug)]
@@ -86,13 +86,17 @@ fn t_16_a_late_reply_goes_nowhere() {
     });
 }
 
+/// How many calls are given up, and how many one after the other.
+const GIVEN_UP: u32 = 1_000_000;
+const ZERO_TIMEOUTS: u32 = 200;
+
 #[test]
 fn t_16_calls_that_are_given_up_leave_nothing() {
-    isolated(|| {
+    isolated_and_long(|| {
         let desk = Desk::new();
         let worker = desk.worker();
         let pid = worker.os_pid().wait().unwrap();
-        let rounds = 100 * effort();
+        let rounds = GIVEN_UP / ZERO_TIMEOUTS * effort();
         let mut before = None;
         for round in 0..rounds {
             if round == rounds / 10 {
@@ -101,13 +105,13 @@ fn t_16_calls_that_are_given_up_leave_nothing() {
             worker.note(round, Act::Wait).send().unwrap();
             assert_eq!(desk.entry(), first(round, 1));
             // Nobody can answer these in time, and all are answered afterwards.
-            for _ in 0..200 {
+            for _ in 0..ZERO_TIMEOUTS {
                 let given_up = worker.os_pid().timeout(Duration::ZERO).wait();
                 assert!(matches!(given_up, Err(CallError::Timeout(_))), "{given_up:?}");
             }
             desk.open_gate(1);
             // Some of these are answered just in time, some while they are given up.
-            for time in 0..100 {
+            for time in if round % 10 == 0 { 0..100 } else { 0..0 } {
                 match worker.os_pid().timeout(Duration::from_micros(time)).wait() {
                     Ok(answer) => assert_eq!(answer, pid),
                     Err(CallError::Timeout(_)) => {}
@@ -124,11 +128,11 @@ fn t_16_calls_that_are_given_up_leave_nothing() {
 
 #[test]
 fn t_23_calls_leave_nothing() {
-    isolated(|| {
+    isolated_and_long(|| {
         let desk = Desk::new();
         let worker = desk.worker();
         let pid = worker.os_pid().wait().unwrap();
-        let calls = 100_000 * effort();
+        let calls = 1_000_000 * effort();
         let ask = |times: u32| (0..times).for_each(|_| assert_eq!(worker.os_pid().wait().unwrap(), pid));
         ask(calls / 10);
         let before = Footprint::here();

@@ -6,12 +6,14 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
+use actor_core::prelude::*;
 use actor_core::process::Process;
 use actor_core::queue::{Close, Queue, SendError};
 use actor_tests::board::Board;
 use actor_tests::message::Message;
 use actor_tests::{memory, watch};
 use rustix::process::{Signal, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
 
 use super::isolated;
 use crate::harness::{isolated_through, skip};
@@ -88,6 +90,18 @@ fn x_05_a_stopped_receiver_costs_no_memory() {
     });
 }
 
+/// Takes more than there is in the tiny one.
+#[derive(Actor, Serialize, Deserialize)]
+struct Scale;
+
+#[handlers]
+impl Scale {
+    #[call]
+    fn length(&self, bytes: Vec<u8>) -> usize {
+        bytes.len()
+    }
+}
+
 /// A namespace in which `/dev/shm` has 64 KiB; the arguments are a program that runs there.
 const TINY: [&str; 6] =
     ["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs /dev/shm && exec \"$@\"", "tiny"];
@@ -111,5 +125,10 @@ fn x_06_shared_memory_of_the_system_is_not_needed() {
         }
         queue.close(Close::Drain);
         assert_eq!(receiver.join(), Ok(CAPACITY));
+        let mut app = Supervisor::builder();
+        let scale = app.child(Scale).unwrap();
+        let app = app.start().unwrap();
+        assert_eq!(scale.length(vec![1; 500_000]).wait().unwrap(), 500_000);
+        app.stop().unwrap();
     });
 }

@@ -14,21 +14,27 @@ use super::{isolated, small};
 
 const MESSAGES: u32 = 100_000;
 /// Not the size of any class.
-const LENGTH_MAX: u64 = 9_000;
+const MESSAGE_MAX: usize = 12_000;
 
 /// Sizes as random as the messages: every other one lies beside its slot.
 fn lengths() -> impl Iterator<Item = usize> {
     let mut chance = Chance::new(101);
+    let longest = Message::longest(MESSAGE_MAX);
     std::iter::repeat_with(move || {
-        let max = if chance.once_in(2) { LENGTH_MAX } else { 120 };
-        chance.below(max + 1) as usize
+        // The extremes come for sure, and all between them.
+        match chance.below(1000) {
+            0 => longest,
+            1 => 0,
+            n if n % 2 == 0 => chance.below(longest as u64 + 1) as usize,
+            _ => chance.below(121) as usize,
+        }
     })
 }
 
 #[test]
 fn q_01_order_and_bytes() {
     isolated(|| {
-        let queue: Queue<Message> = Options { message_max: 12_000, ..Options::new(128) }.create().unwrap();
+        let queue: Queue<Message> = Options { message_max: MESSAGE_MAX, ..Options::new(128) }.create().unwrap();
         let send = |queue: Queue<Message>| {
             for (number, length) in (0..MESSAGES).zip(lengths()) {
                 queue.send(Message::new(1, number, length)).unwrap();

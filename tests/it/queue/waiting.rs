@@ -166,7 +166,10 @@ const WAITING_PROCESSES: usize = 8;
 const WAITERS: usize = WAITING_THREADS * WAITING_PROCESSES;
 const ROUNDS: u64 = 10_000;
 
-/// Every receiver sleeps, and is woken by exactly so many items as it needs.
+/// How many rounds there are from one in which everybody sleeps at the beginning to the next.
+const ASLEEP_EVERY: u64 = 100;
+
+/// Receivers are asleep, or on their way to sleep; the items wake as many as are needed.
 #[test]
 fn q_18_no_wake_is_lost_among_64_receivers() {
     isolated(|| {
@@ -186,9 +189,11 @@ fn q_18_no_wake_is_lost_among_64_receivers() {
         let seats = (0..WAITING_PROCESSES).map(|process| process * WAITING_THREADS);
         let receivers: Vec<_> =
             seats.map(|first| Process::spawn(receive, (queue.clone(), board.clone(), first)).unwrap()).collect();
-        receivers.iter().for_each(until_asleep);
         let received = || board.iter().map(|word| word.load(Acquire)).sum::<u64>();
         for round in 0..ROUNDS {
+            if round % ASLEEP_EVERY == 0 {
+                receivers.iter().for_each(until_asleep);
+            }
             for _ in 0..WAITERS {
                 queue.send(1).unwrap();
             }

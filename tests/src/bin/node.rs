@@ -7,19 +7,27 @@ use std::error::Error;
 use std::process::Command;
 use std::thread;
 
+use actor_core::prelude::*;
 use actor_core::process::Process;
 use actor_core::queue::Queue;
 use actor_tests::{foreign, groups, watch};
 use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
 
 type Up = Queue<u32>;
 
-/// A name, and what such a process does.
-type Kind = (&'static str, fn(Up));
+/// A name, and how such a process is started.
+type Kind = (&'static str, fn(Up) -> Result<(), Box<dyn Error + Send + Sync>>);
 
 /// Each process of a kind says that it is up, and then stays for as long as it can.
-const KINDS: [Kind; 4] =
-    [("in-c", in_c), ("deaf", deaf), ("stopped", stopped), ("with-grandchildren", with_grandchildren)];
+const KINDS: [Kind; 6] = [
+    ("in-c", |up| spawn(in_c, up)),
+    ("deaf", |up| spawn(deaf, up)),
+    ("stopped", |up| spawn(stopped, up)),
+    ("with-grandchildren", |up| spawn(with_grandchildren, up)),
+    ("actor", |up| Ok(Busy { up }.spawn()?.work().send()?)),
+    ("supervised", supervised),
+];
 
 /// Not among all, since only a control group holds what they start.
 const ESCAPED: Kind = ("with-escaped", with_escaped);
@@ -38,9 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         // From a thread that has ended by the time that the process is at work.
         let queue = up.clone();
         let function = *function;
-        let spawned = thread::spawn(move || Process::spawn(function, queue)).join();
-        // The handle goes, the process stays.
-        drop(spawned.map_err(|_| "the spawning thread has panicked")??);
+        let spawned = thread::spawn(move || function(queue)).join();
+        spawned.map_err(|_| "the spawning thread has panicked")?.map_err(|error| error.to_string())?;
         let pid = up.recv()?;
         if *name == "stopped" {
             let number = Pid::from_raw(pid.try_into()?).ok_or("a process has a number")?;
@@ -65,6 +72,34 @@ fn main() -> Result<(), Box<dyn Error>> {
             thread::park();
         },
     }
+}
+
+/// Starts a process; the handle goes, the process stays.
+fn spawn(function: fn(Up), up: Up) -> Result<(), Box<dyn Error + Send + Sync>> {
+    drop(Process::spawn(function, up)?);
+    Ok(())
+}
+
+/// An actor that has a message in hand, has started a program, and does not come back.
+#[derive(Actor, Serialize, Deserialize)]
+struct Busy {
+    up: Up,
+}
+
+#[handlers]
+impl Busy {
+    #[cast]
+    fn work(&self) {
+        with_grandchildren(self.up.clone());
+    }
+}
+
+/// Such an actor would be started again by its supervisor.
+fn supervised(up: Up) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut app = Supervisor::builder();
+    let busy = app.child(Busy { up })?;
+    app.start()?;
+    Ok(busy.work().send()?)
 }
 
 fn in_c(up: Up) {

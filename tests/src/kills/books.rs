@@ -66,8 +66,6 @@ impl Entry {
     const COUNTED: u64 = 1 << 3;
     /// Somebody has died while he acknowledged it.
     const UNSURE: u64 = 1 << 4;
-    /// It is a call: if the caller dies, too, nobody is left who wants it.
-    const CALL: u64 = 1 << 5;
     const DELIVERED: u32 = 8;
     const FAILED: u32 = 24;
     const COUNT: u32 = 40;
@@ -174,11 +172,6 @@ impl Books {
 
     pub(super) fn next(&self, seat: usize) -> u64 {
         self.seat(seat, NEXT).load(Acquire)
-    }
-
-    /// This message is about to be sent as a call.
-    pub(super) fn calls(&self, seat: usize, number: u32) {
-        self.change(seat as u32, number, |entry| entry | Entry::CALL).expect("the number was begun");
     }
 
     pub(super) fn sent(&self, seat: usize, number: u32) {
@@ -309,9 +302,7 @@ fn audit_one(entry: Entry, has_ended: &mut bool, audit: &mut Audit) -> Result<()
     if is_known && delivered == 0 {
         return Err("was sent, and is lost");
     }
-    // The callee has died with it, and the caller has as well: it is not handed out again.
-    let is_unwanted = entry.has(Entry::CALL) && !is_known && failed > 0;
-    if delivered > 0 && !entry.has(Entry::DONE | Entry::UNSURE) && !is_unwanted {
+    if delivered > 0 && !entry.has(Entry::DONE | Entry::UNSURE) {
         return Err("was delivered, and is lost, for nobody has acknowledged it");
     }
     if delivered > 1 + failed {
@@ -396,12 +387,6 @@ mod tests {
         lost_in_hand.got(CONSUMER, 0, &message(0), Some(1)).unwrap();
         lost_in_hand.settle(CONSUMER);
         assert!(lost_in_hand.audit(SENDER, &[]).unwrap_err().contains("is lost"));
-
-        let unwanted = begun(1);
-        unwanted.calls(SENDER, 0);
-        unwanted.got(CONSUMER, 0, &message(0), Some(1)).unwrap();
-        unwanted.settle(CONSUMER);
-        unwanted.audit(SENDER, &[]).unwrap();
 
         let doubled = begun(1);
         doubled.sent(SENDER, 0);

@@ -136,7 +136,6 @@ fn call(post: Post) {
         let max = *chance.one_of(&[60, 20_000]);
         let message = Message::new(from, number, chance.below(max) as usize);
         if chance.once_in(2) {
-            post.books.calls(post.seat, number);
             let answer = post.clerk.note(message).timeout(PATIENCE).wait();
             assert_eq!(answer.unwrap_or_else(|error| panic!("call {number}: {error}")), number);
         } else {
