@@ -30,7 +30,7 @@ const KINDS: [Kind; 6] = [
 ];
 
 /// Not among all, since only a control group holds what they start.
-const ESCAPED: Kind = ("with-escaped", with_escaped);
+const ESCAPED: Kind = ("with-escaped", |up| spawn(with_escaped, up));
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
