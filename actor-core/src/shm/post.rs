@@ -94,11 +94,29 @@ impl Window {
 
     #[inline]
     fn claim_slot(&self, deadline: Deadline) -> Result<Position, PostError> {
-        self.wait_for_room(deadline, &self.room(), || match slots::claim_write(self, self.segment.me()) {
-            Ok(position) => Some(Ok(position)),
+        self.wait_for_room(deadline, &self.room(), || self.try_claim_slot())
+    }
+
+    /// A slot of this window, if there is room.
+    #[inline]
+    fn try_claim_slot(&self) -> Option<Result<Position, PostError>> {
+        match slots::claim_write(self, self.segment.me()) {
+            // The node takes the mailbox of an actor that has ended from those who post to it. Who
+            // was stopped on the way to his claim has made it in zeroes, or in the next window
+            // here. A claim keeps its window, so one look after it is enough.
+            Ok(position) if self.is_live() => Some(Ok(position)),
+            Ok(position) => Some(Err(self.withdraw(position))),
             Err(Refused::Sealed) => Some(Err(PostError::Closed)),
             Err(Refused::NotNow) => None,
-        })
+        }
+    }
+
+    /// Lets go of a slot of somebody else's, as if its writer had died.
+    #[cold]
+    fn withdraw(&self, position: Position) -> PostError {
+        slots::pass_over(self, position, self.segment.me());
+        self.wake_everybody();
+        PostError::Gone
     }
 
     /// Copies the parts into an extent, waiting for one until `deadline`.
@@ -188,4 +206,67 @@ pub(crate) fn register_room(window: &Window, is_extent: bool) -> (&'static std::
     let line = if is_extent { &window.header().extent_room } else { &window.header().room };
     let seen = line.event().register_async(u32::from(window.segment.me().0));
     (&line.word, seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shm::layout::Shape;
+    use crate::shm::segment::segment;
+    use crate::shm::table;
+    use crate::shm::window::Kind;
+
+    const SHAPE: Shape = Shape { capacity: 4, hands: 0, message_max: 64, bytes: 0 };
+
+    fn make(kind: Kind) -> Window {
+        Window::make(segment().unwrap(), kind, SHAPE).unwrap()
+    }
+
+    /// A window that was taken down, and what is in its place now.
+    fn replaced(kind: Kind) -> (Window, Window) {
+        // Other tests make windows as well, and may be faster.
+        loop {
+            let stale = make(Kind::Mailbox);
+            assert!(table::take_down(&stale));
+            let window = make(kind);
+            if window.id.index == stale.id.index {
+                return (stale, window);
+            }
+            assert!(table::take_down(&window));
+        }
+    }
+
+    #[test]
+    fn smoke() {
+        let window = make(Kind::Mailbox);
+        for _ in 0..4 {
+            window.post([b"a", b"b"], Deadline::Now, Wake::Now).unwrap();
+        }
+        assert_eq!(window.post([b"a", b"b"], Deadline::Now, Wake::Now), Err(PostError::Full));
+        assert_eq!(slots::len(&window), 4);
+    }
+
+    /// Each claim is that of a sender who was stopped after he had seen the window alive.
+    #[test]
+    fn nothing_is_claimed_in_what_was_taken_down() {
+        let stale = make(Kind::Mailbox);
+        assert!(table::take_down(&stale));
+        assert!(matches!(stale.try_claim_slot(), Some(Err(PostError::Gone)) | None));
+
+        let (stale, window) = replaced(Kind::Mailbox);
+        for _ in 0..3 {
+            assert_eq!(stale.try_claim_slot(), Some(Err(PostError::Gone)));
+            window.post([b"a", b"b"], Deadline::Now, Wake::Now).unwrap();
+            let claim = slots::take_next(&window, window.segment.me()).unwrap();
+            slots::release(&window, claim.position);
+            slots::pass(&window, claim.position);
+        }
+        assert_eq!(slots::len(&window), 0);
+
+        let (stale, blob) = replaced(Kind::Blob);
+        for _ in 0..3 {
+            assert_eq!(stale.try_claim_slot(), Some(Err(PostError::Closed)), "what is in a blob stays as it is");
+        }
+        assert!(table::take_down(&blob));
+    }
 }

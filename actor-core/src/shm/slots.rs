@@ -472,6 +472,13 @@ pub(crate) fn release_quietly<R: Ring>(ring: &R, at: Position) {
     ring.word(at.index()).store(free.0, Release); // PAIR: slot-freed
 }
 
+/// Gives up a slot that `me` has claimed for writing and not published: as after its death, there
+/// never was a message.
+pub(crate) fn pass_over<R: Ring>(ring: &R, at: Position, me: Participant) {
+    let mine = SlotWord::new(State::Writing, me, 0, at.lap());
+    let _ = ring.word(at.index()).compare_exchange(mine.0, SlotWord::free(at.lap() + 1).0, Release);
+}
+
 /// Moves the single consumer's head past a released position.
 #[inline]
 pub(crate) fn pass<R: Ring>(ring: &R, at: Position) {

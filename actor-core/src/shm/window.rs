@@ -85,7 +85,10 @@ impl Window {
         fixed.hands.store(shape.hands, Relaxed);
         fixed.message_max.store(shape.message_max, Relaxed);
         fixed.bytes.store(shape.bytes, Relaxed);
-        if lap != 0 && kind != Kind::Blob {
+        if kind == Kind::Blob {
+            // Its bytes are not to be taken for slots by who claims one of the window before.
+            self.slot(0).word.store(SlotWord::new(State::Sealed, Participant::NOBODY, 0, 0).0, Relaxed);
+        } else if lap != 0 {
             let free = SlotWord::new(State::Free, Participant::NOBODY, 0, lap);
             for index in 0..shape.capacity {
                 self.slot(index).word.store(free.0, Relaxed);

@@ -66,15 +66,16 @@ fn q_08_nothing_is_done_twice() {
         assert!(!queue.join_timeout(Duration::ZERO), "one done, one held");
         // The death of one who has done all that he had to do gives nothing back.
         queue.send(3).unwrap();
-        let worker = |queue: Queue<u32>| {
-            queue.recv_task().unwrap().done();
-            queue.send(4).unwrap();
+        let worker = |(queue, up): (Queue<u32>, Queue<u32>)| {
+            let number = queue.recv_task().unwrap().done();
+            up.send(number).unwrap();
             loop {
                 std::thread::park();
             }
         };
-        let worker: Process<()> = Process::spawn(worker, queue.clone()).unwrap();
-        assert_eq!(queue.recv(), Ok(4));
+        let up = small(1);
+        let worker: Process<()> = Process::spawn(worker, (queue.clone(), up.clone())).unwrap();
+        assert_eq!(up.recv(), Ok(3));
         worker.kill().unwrap();
         worker.join().unwrap_err();
         assert!(queue.is_empty() && !queue.join_timeout(Duration::ZERO), "one held");
