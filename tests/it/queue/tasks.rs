@@ -82,5 +82,6 @@ fn q_08_nothing_is_done_twice() {
         assert_eq!(second.done(), 2);
         assert!(queue.join_timeout(Duration::ZERO));
         queue.close(Close::Drain);
+        up.close(Close::Drain);
     });
 }
