@@ -1,17 +1,19 @@
 //! Several items at once: the fences and the looks for sleepers are made once per batch.
+//!
+//! Batches of bytes are in `bytes.rs`.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Queue;
 use super::error::{RecvError, SendError};
 use super::raw::wake_producer;
-use super::{Queue, wire};
 use crate::shm::hands::Held;
 use crate::shm::post::Wake;
-use crate::shm::window::Window;
 use crate::time::Deadline;
+use crate::wire;
 
 impl<T: Serialize> Queue<T> {
     /// Sends the items in order, waiting for room for each.
@@ -117,85 +119,5 @@ impl<T: DeserializeOwned> Queue<T> {
 
     fn finish(&self, held: Held, wake: Wake) {
         self.raw.window().inspect(|window| window.finish(held, wake));
-    }
-}
-
-impl<T> Queue<T> {
-    /// Sends each slice as one item, without encoding, waiting for room for each.
-    ///
-    /// # Errors
-    /// As [`send_bytes`](Queue::send_bytes), for the first slice that was not sent; it and all behind
-    /// it come back, those before it were sent.
-    pub fn send_bytes_batch<'a, B: AsRef<[u8]>>(&self, batch: &'a [B]) -> Result<(), SendError<&'a [B]>> {
-        let post = |bytes: &B| self.raw.post(bytes.as_ref(), Deadline::Never, Wake::Later);
-        let failed = batch.iter().enumerate().find_map(|(sent, bytes)| post(bytes).err().map(|error| (error, sent)));
-        self.raw.end_batch();
-        match failed {
-            None => Ok(()),
-            Some((error, sent)) => Err(SendError::new(error, &batch[sent..])),
-        }
-    }
-
-    /// Waits for an item and passes its bytes and those of whatever else is there, `max` items at
-    /// most, to `receive`; returns how many it was. Each item is acknowledged after its call. One
-    /// whose call panics goes back to the queue, delivered once more.
-    ///
-    /// # Errors
-    /// As [`recv_into`](Queue::recv_into), but no item is too large. An item that cannot be read ends
-    /// the batch before it; if it is the first, it is the error, and gone.
-    pub fn recv_bytes_batch(&self, max: usize, mut receive: impl FnMut(&[u8])) -> Result<usize, RecvError> {
-        let Some(window) = self.raw.window() else { return Err(RecvError::Closed) };
-        if max == 0 {
-            return Ok(0);
-        }
-        let mut batch = Batch { window, in_hand: Some(self.raw.take(Deadline::Never)?) };
-        let mut received = 0;
-        wire::with_buffer(|buffer| {
-            while let Some(held) = batch.in_hand {
-                buffer.clear();
-                if !window.read_held(held, buffer) {
-                    return batch.end_at_damaged(held, received);
-                }
-                receive(buffer);
-                received += 1;
-                batch.in_hand = None;
-                window.finish(held, Wake::Later);
-                if received < max
-                    && let Some(Ok(next)) = self.raw.try_take()
-                {
-                    batch.in_hand = Some(next);
-                }
-            }
-            Ok(received)
-        })
-    }
-}
-
-/// A batch of items in the course of being received. However that ends: who is in hand goes back, and
-/// those who wait for what was finished quietly are woken.
-struct Batch<'a> {
-    window: &'a Window,
-    in_hand: Option<Held>,
-}
-
-impl Batch<'_> {
-    /// What lies here is no message. The call that comes to it first reports it.
-    fn end_at_damaged(&mut self, held: Held, received: usize) -> Result<usize, RecvError> {
-        self.in_hand = None;
-        if received == 0 {
-            self.window.finish(held, Wake::Later);
-            return Err(wire::DecodeError::Damaged.into());
-        }
-        self.window.give_back(held, false);
-        Ok(received)
-    }
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        if let Some(held) = self.in_hand {
-            self.window.give_back(held, true);
-        }
-        wake_producer(self.window);
     }
 }

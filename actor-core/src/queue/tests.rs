@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::id::Participant;
+use crate::shm::hands::Held;
 use crate::shm::payload::Meta;
+use crate::shm::post::Wake;
+use crate::time::Deadline;
+use crate::wire;
 
 const SOON: Duration = Duration::from_secs(20);
 

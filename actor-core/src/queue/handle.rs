@@ -1,0 +1,139 @@
+//! [`Queue`] itself: a handle that is plain data, and what can be asked of the whole queue.
+//!
+//! What sends is in `send.rs`, what receives in `recv.rs`, several items at once in `batch.rs`, bytes that
+//! are not encoded in `bytes.rs`, and the async forms in `future.rs`.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::error::CreateError;
+use super::options::Options;
+use super::raw::RawQueue;
+use crate::id::WindowId;
+use crate::time::Deadline;
+
+/// A bounded queue between processes; see the [module](super).
+///
+/// By convention a variable of this type is called `queue`.
+///
+/// | | waits | not at all | for a time | until a time | async |
+/// |---|---|---|---|---|---|
+/// | send | [`send`](Queue::send) | [`try_send`](Queue::try_send) | [`send_timeout`](Queue::send_timeout) | [`send_deadline`](Queue::send_deadline) | [`send_async`](Queue::send_async) |
+/// | receive | [`recv`](Queue::recv) | [`try_recv`](Queue::try_recv) | [`recv_timeout`](Queue::recv_timeout) | [`recv_deadline`](Queue::recv_deadline) | [`recv_async`](Queue::recv_async) |
+/// | receive, acknowledge later | [`recv_task`](Queue::recv_task) | [`try_recv_task`](Queue::try_recv_task) | [`recv_task_timeout`](Queue::recv_task_timeout) | [`recv_task_deadline`](Queue::recv_task_deadline) | |
+#[doc(alias("JoinableQueue", "SimpleQueue"))]
+pub struct Queue<T> {
+    pub(super) raw: RawQueue,
+    _items: PhantomData<fn(T) -> T>,
+}
+
+/// What closing a queue does to the items in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// They are still received; then receivers get [`RecvError::Closed`].
+    Drain,
+    /// They are discarded, and receivers get [`RecvError::Closed`] at once.
+    Now,
+}
+
+impl<T> Queue<T> {
+    /// Makes a queue for `capacity` items of up to 1 MiB; see [`Options`] for other sizes.
+    ///
+    /// # Errors
+    /// See [`CreateError`]: a capacity of zero or out of bounds, too many queues, no memory.
+    #[doc(alias = "maxsize")]
+    pub fn bounded(capacity: usize) -> Result<Queue<T>, CreateError> {
+        Options::new(capacity).create()
+    }
+
+    /// Items in the queue, those that a receiver holds not counted. Exact while nobody sends or
+    /// receives; otherwise a snapshot that may be old when it is returned.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.raw.window().map_or(0, |window| window.len() as usize)
+    }
+
+    /// Whether [`len`](Queue::len) is 0.
+    #[doc(alias = "empty")]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a sender would have to wait.
+    #[doc(alias = "full")]
+    pub fn is_full(&self) -> bool {
+        self.raw.window().is_none_or(|window| !window.has_room())
+    }
+
+    /// Items that fit.
+    pub fn capacity(&self) -> usize {
+        self.raw.window().map_or(0, |window| window.layout.shape.capacity as usize)
+    }
+
+    /// Closes the queue for everybody: senders get [`SendError::Closed`] from now on, those that
+    /// wait included. Closing again, with [`Close::Now`] after [`Close::Drain`] too, is fine.
+    #[doc(alias = "shutdown")]
+    pub fn close(&self, close: Close) {
+        self.raw.close(close == Close::Now);
+    }
+
+    /// Whether the queue was closed, or has gone with its node.
+    pub fn is_closed(&self) -> bool {
+        self.raw.is_closed()
+    }
+
+    /// Waits until every item that was sent has been received and acknowledged: by
+    /// [`recv`](Queue::recv) itself, or by [`Task::done`].
+    ///
+    /// Items whose receiver died count as not received. Also returns when the queue is gone.
+    pub fn join(&self) {
+        self.raw.join(Deadline::Never);
+    }
+
+    /// [`join`](Queue::join) for a time. False: something was still unfinished.
+    pub fn join_timeout(&self, timeout: Duration) -> bool {
+        self.raw.join(Deadline::after(timeout))
+    }
+
+    pub(super) fn from_raw(raw: RawQueue) -> Queue<T> {
+        Queue { raw, _items: PhantomData }
+    }
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Queue<T> {
+        Queue::from_raw(self.raw.clone())
+    }
+}
+
+/// Two handles are equal when they are on the same queue.
+impl<T> PartialEq for Queue<T> {
+    fn eq(&self, other: &Queue<T>) -> bool {
+        self.raw.id() == other.raw.id()
+    }
+}
+
+impl<T> Eq for Queue<T> {}
+
+impl<T> std::fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let id = self.raw.id();
+        write!(f, "Queue({}.{}, {} of {})", id.index, id.generation, self.len(), self.capacity())
+    }
+}
+
+impl<T> Serialize for Queue<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.raw.mark_escaped();
+        self.raw.id().serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Queue<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Queue<T>, D::Error> {
+        let id = WindowId::deserialize(deserializer)?;
+        Ok(Queue::from_raw(RawQueue::from_id(id)))
+    }
+}
