@@ -166,6 +166,9 @@ struct ReplyBox {
 struct Free {
     for_calls: Pool,
     reserved: Pool,
+    /// Threads that wait for a slot: a condition variable that nobody waits for costs a system call
+    /// all the same.
+    sleepers: usize,
     /// Async callers that wait for a slot.
     wakers: Vec<Waker>,
 }
@@ -222,7 +225,7 @@ impl ReplyBox {
             // So an answerer that was stopped for ages finds no call that it expects.
             word.store(ReplyWord(word.load(Relaxed)).next_idle().0, Release);
         }
-        let mut free = Free { for_calls: Pool::default(), reserved: Pool::default(), wakers: Vec::new() };
+        let mut free = Free { for_calls: Pool::default(), reserved: Pool::default(), sleepers: 0, wakers: Vec::new() };
         (0..slots as u16).rev().for_each(|index| free.pool_of(index).idle.push(index));
         let (call_freed, request_freed) = (Condvar::new(), Condvar::new());
         Ok(REPLIES.get_or_init(|| ReplyBox { window, free: Mutex::new(free), call_freed, request_freed }))
@@ -246,7 +249,9 @@ impl ReplyBox {
                 Purpose::Call => &self.call_freed,
                 Purpose::Request => &self.request_freed,
             };
+            free.sleepers += 1;
             free = freed.wait_timeout(free, left).unwrap_or_else(PoisonError::into_inner).0;
+            free.sleepers -= 1;
         }
     }
 
@@ -278,10 +283,13 @@ impl ReplyBox {
         }
         // All of them: one that was woken may have been given up meanwhile.
         let wakers = std::mem::take(&mut free.wakers);
+        let somebody_sleeps = free.sleepers != 0;
         drop(free);
-        // Either kind may take this one; who finds that the other was faster waits on.
-        self.call_freed.notify_one();
-        self.request_freed.notify_one();
+        if somebody_sleeps {
+            // Either kind may take this one; who finds that the other was faster waits on.
+            self.call_freed.notify_one();
+            self.request_freed.notify_one();
+        }
         wakers.into_iter().for_each(Waker::wake);
     }
 }

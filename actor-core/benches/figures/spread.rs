@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actor_core::process::Process;
 use actor_core::{Spawn, StartMethod, node};
 
-use crate::book::{Book, Order};
+use crate::book::{Book, Order, Quote};
 use crate::echo::Echo;
 use crate::idle::Supervised;
 use crate::{Line, Plan};
@@ -54,7 +54,7 @@ fn hot_calls() -> [f64; 2] {
     let order = Order { id: 1, account: 2, price: 0.5, quantity: 1, symbol: "ACTR".into() };
     book.place(order).send().expect("room");
     assert_eq!(book.total().wait().expect("a reply"), 1);
-    let samples = (0..100_000).map(|_| time(|| book.echo([7; 32]).wait().expect("a reply"))).collect();
+    let samples = (0..100_000).map(|_| time(|| book.echo(Quote::SOME).wait().expect("a reply"))).collect();
     book.stop().expect("an end");
     middle_and_bad(samples)
 }
@@ -66,7 +66,7 @@ fn cold_calls() -> [f64; 4] {
     let (mut calls, mut asks) = (Vec::new(), Vec::new());
     for _ in 0..500 {
         thread::park_timeout(PAUSE);
-        calls.push(time(|| book.echo([7; 32]).wait().expect("a reply")));
+        calls.push(time(|| book.echo(Quote::SOME).wait().expect("a reply")));
         thread::park_timeout(PAUSE);
         asks.push(time(|| echo.ask()));
     }

@@ -13,6 +13,20 @@ pub(crate) struct Order {
     pub(crate) symbol: String,
 }
 
+/// 32 bytes, 37 encoded. An array of bytes would be encoded number by number, and so would take
+/// longer than its way there and back.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Quote {
+    bid: f64,
+    ask: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Quote {
+    pub(crate) const SOME: Quote = Quote { bid: 1.25, ask: 1.5, low: 1.0, high: 1.75 };
+}
+
 /// Counts what it gets.
 #[derive(Actor, Serialize, Deserialize)]
 pub(crate) struct Book {
@@ -32,7 +46,7 @@ impl Book {
     }
 
     #[call]
-    fn echo(&mut self, text: [u8; 32]) -> [u8; 32] {
-        text
+    fn echo(&mut self, quote: Quote) -> Quote {
+        quote
     }
 }

@@ -11,7 +11,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::book::{Book, Order};
+use crate::book::{Book, Order, Quote};
 use crate::senders::{Briefed, Senders};
 use crate::{PAUSE, SIZES, messages};
 
@@ -48,7 +48,7 @@ fn typed_cast_cold(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 100)]
 fn typed_call_hot(bencher: Bencher<'_, '_>) {
     let book = Living::of(Book { quantity: 0 });
-    bencher.bench_local(|| book.0.echo([7; 32]).wait().expect("a reply"));
+    bencher.bench_local(|| book.0.echo(Quote::SOME).wait().expect("a reply"));
 }
 
 /// As `peers::pipe_there_and_back_cold`; `figures` has both in turn.
@@ -56,7 +56,7 @@ fn typed_call_hot(bencher: Bencher<'_, '_>) {
 fn typed_call_cold(bencher: Bencher<'_, '_>) {
     let book = Living::of(Book { quantity: 0 });
     let asleep = || thread::park_timeout(PAUSE);
-    bencher.with_inputs(asleep).bench_local_values(|()| book.0.echo([7; 32]).wait().expect("a reply"));
+    bencher.with_inputs(asleep).bench_local_values(|()| book.0.echo(Quote::SOME).wait().expect("a reply"));
 }
 
 #[divan::bench(args = SIZES, sample_size = 1, sample_count = 20)]
