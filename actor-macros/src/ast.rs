@@ -172,8 +172,11 @@ fn role(ours: &[Attribute]) -> Result<Option<Role>> {
     } else if path.is_ident("cast") {
         Role::Handler(Kind::Cast, HandlerOptions::read(attr)?)
     } else {
-        attr.meta.require_path_only()?;
-        if path.is_ident("init") { Role::Init } else { Role::Terminate }
+        let (name, role) = if path.is_ident("init") { ("init", Role::Init) } else { ("terminate", Role::Terminate) };
+        if !matches!(attr.meta, syn::Meta::Path(_)) {
+            return Err(syn::Error::new_spanned(attr, format!("`#[{name}]` has no options: remove them")));
+        }
+        role
     }))
 }
 

@@ -5,13 +5,13 @@
 //! type that it cannot know.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Error, ItemImpl};
+use quote::{ToTokens, quote};
+use syn::Error;
 
 use crate::ast::Block;
 
-/// The block as the user wrote it beside `error`, where not even its actor is known.
-pub(crate) fn only_original(error: &Error, original: &ItemImpl) -> TokenStream {
+/// What the user wrote beside `error`, where not even its actor is known.
+pub(crate) fn only_original(error: &Error, original: &impl ToTokens) -> TokenStream {
     let error = error.to_compile_error();
     quote!(#error #original)
 }

@@ -14,6 +14,7 @@ mod attr;
 mod expand;
 mod fallback;
 mod main_fn;
+mod reserved;
 mod types;
 mod valid;
 

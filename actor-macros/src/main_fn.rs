@@ -1,12 +1,18 @@
 //! `#[actor_core::main]`: the user's function with the guard around it, run to its end if `async`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Error, ItemFn, Result};
+use syn::{Error, Item, ItemFn, Result};
+
+const ELSEWHERE: &str = "`#[actor_core::main]` belongs on the function `main`";
 
 pub(crate) fn wrap(options: TokenStream, input: TokenStream) -> TokenStream {
     let function: ItemFn = match syn::parse2(input) {
-        Ok(function) => function,
+        Ok(Item::Fn(function)) => function,
+        Ok(other) => {
+            let error = Error::new(Span::call_site(), ELSEWHERE).into_compile_error();
+            return quote!(#error #other);
+        }
         Err(error) => return error.into_compile_error(),
     };
     match validate(&options, &function) {
@@ -24,8 +30,7 @@ fn validate(options: &TokenStream, function: &ItemFn) -> Result<()> {
         return Err(Error::new_spanned(options, "`#[actor_core::main]` has no options"));
     }
     if signature.ident != "main" {
-        let message = "`#[actor_core::main]` belongs on the function `main`";
-        return Err(Error::new_spanned(&signature.ident, message));
+        return Err(Error::new_spanned(&signature.ident, ELSEWHERE));
     }
     if let Some(input) = signature.inputs.first() {
         let message = "`main` takes no parameters: use `std::env::args()`";

@@ -5,29 +5,10 @@ use syn::{Data, Error, FnArg, Generics, ItemImpl, Result, Signature, Type};
 
 use crate::ast::{Block, Declaration, Handler, Kind, Method, Param, combine};
 use crate::attr::PolicyKind;
-use crate::types;
+use crate::{reserved, types};
 
 /// The widest handler; a message of more parts deserves a struct of its own.
 pub(crate) const ARGUMENTS_MAX: usize = 12;
-
-/// Method names that something else on an `ActorRef` or an actor would answer to, silently.
-///
-/// A method of `ActorRef` wins over one behind its `Deref`, and so does a method of any trait in
-/// scope. Room is kept for what references will learn to do, because adding a method there must
-/// not change the meaning of a program.
-#[rustfmt::skip]
-const RESERVED: &[&str] = &[
-    // Methods of `ActorRef`, now and later.
-    "calls", "id", "name", "incarnation", "in_life", "stop", "stop_now", "stop_timeout", "kill", "is_alive",
-    "status", "pid", "join", "link", "unlink", "monitor", "demonitor", "register", "unregister",
-    "cast", "call", "send", "spawn", "spawn_with", "define",
-    // Methods of common traits, as long as they take `self`.
-    "clone", "clone_from", "clone_into", "to_owned", "eq", "ne", "cmp", "partial_cmp", "lt", "le",
-    "gt", "ge", "max", "min", "clamp", "hash", "fmt", "to_string", "into", "try_into", "borrow",
-    "borrow_mut", "as_ref", "as_mut", "deref", "deref_mut", "drop", "type_id", "serialize",
-    "into_future", "into_iter", "instrument", "in_current_span", "with_subscriber",
-    "with_current_subscriber",
-];
 
 impl Declaration<'_> {
     pub(crate) fn validate(&self) -> Result<()> {
@@ -86,6 +67,7 @@ impl Handler {
         borrows_self(outcome, &self.method, "a handler works on the actor");
         plain_signature(outcome, &self.method.signature);
         owned_arguments(outcome, &self.method);
+        one_context(outcome, &self.method);
         no_reason(outcome, &self.method);
         self.check_output(outcome);
         if let (Kind::Cast, Some(policy)) = (self.kind, &self.options.on_crash) {
@@ -95,7 +77,7 @@ impl Handler {
 
     fn check_name(&self, outcome: &mut Result<()>) {
         let ident = self.method.ident();
-        if RESERVED.iter().any(|reserved| ident == reserved) {
+        if reserved::NAMES.iter().any(|reserved| ident == reserved) {
             let message = format!(
                 "a handler cannot be named `{ident}`: on an `ActorRef` that name means something \
                  else; choose another",
@@ -137,12 +119,14 @@ fn validate_init(outcome: &mut Result<()>, init: &Method) {
     }
     plain_signature(outcome, &init.signature);
     owned_arguments(outcome, init);
+    one_context(outcome, init);
     no_reason(outcome, init);
 }
 
 fn validate_terminate(outcome: &mut Result<()>, method: &Method) {
     borrows_self(outcome, method, "`#[terminate]` says goodbye to the actor");
     plain_signature(outcome, &method.signature);
+    one_context(outcome, method);
     if let Some(ty) = method.arguments().next() {
         let message = "`#[terminate]` is told the `&ExitReason` and lent a `&mut Context<Self>`, \
                        nothing else: remove this parameter";
@@ -198,10 +182,13 @@ fn owned_arguments(outcome: &mut Result<()>, method: &Method) {
         let message = format!("a message has at most {ARGUMENTS_MAX} parts: put them into a struct");
         combine(outcome, Error::new_spanned(method.ident(), message));
     }
-    let is_context = |param: &&Param| matches!(param, Param::Context);
-    if method.params.iter().filter(is_context).count() > 1 {
-        let message = "there is one `Context`: remove the other";
-        combine(outcome, Error::new_spanned(&method.signature.inputs, message));
+}
+
+fn one_context(outcome: &mut Result<()>, method: &Method) {
+    let typed = method.signature.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_)));
+    let contexts = typed.zip(&method.params).filter(|(_, param)| matches!(param, Param::Context));
+    for (input, _) in contexts.skip(1) {
+        combine(outcome, Error::new_spanned(input, "there is one `Context`: remove this one or the other"));
     }
 }
 

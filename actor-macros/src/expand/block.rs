@@ -1,9 +1,9 @@
 //! `#[handlers]`: the user's block as it was, the calls type, and the implementation of `Actor`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Error, Ident, ItemImpl, Result};
+use syn::{Error, Ident, Item, ItemImpl, Result, Type};
 
 use super::calls::{CallsType, attributes, constant_name};
 use crate::ast::{Block, Handler, Kind, Method, Param, combine};
@@ -11,11 +11,17 @@ use crate::{fallback, types, valid};
 
 pub(crate) fn handlers(options: TokenStream, input: TokenStream) -> TokenStream {
     let original: ItemImpl = match syn::parse2(input) {
-        Ok(original) => original,
+        Ok(Item::Impl(original)) => original,
+        Ok(other) => {
+            let message = "`#[handlers]` belongs on the `impl` block of a struct or an enum";
+            return fallback::only_original(&Error::new(Span::call_site(), message), &other);
+        }
         Err(error) => return error.into_compile_error(),
     };
     let ident = match valid::inherent_impl(&original) {
         Ok(ident) => ident,
+        // The compiler would say in other words that such a type can have no block at all.
+        Err(error) if !matches!(*original.self_ty, Type::Path(_)) => return error.into_compile_error(),
         Err(error) => return fallback::only_original(&error, &original),
     };
     let (block, mut outcome) = Block::new(original, ident);

@@ -29,7 +29,7 @@ pub(super) const CORE: &[&[&str]] = &[
 
 /// The same for `actor-macros`: attributes are parsed into a tree, checked and written out.
 pub(super) const MACROS: &[&[&str]] =
-    &[&["expand", "main_fn"], &["fallback"], &["valid"], &["ast"], &["attr", "types"]];
+    &[&["expand", "main_fn"], &["fallback"], &["valid"], &["ast"], &["attr", "reserved", "types"]];
 
 /// What is wrong with the imports of `source`, a file below `folder`.
 pub(super) fn violations(source: &Source, folder: &str, layers: &[&[&str]]) -> Vec<String> {

@@ -1,0 +1,3 @@
+//! Nobody could say which `main` is meant.
+#[actor_core::main]
+fn main<T>() {}
