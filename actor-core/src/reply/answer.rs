@@ -1,0 +1,176 @@
+//! The answerer's end of a call, and its repair when the answerer dies there.
+//!
+//! An answer is written by whoever has the call: the actor that handled it, or the node in place of a
+//! dead one. Of several only the first counts. Nothing here knows what an answer means.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::time::Duration;
+
+use super::REPLY_MAX;
+use super::word::{ReplyKind, ReplyWord, State, low_half};
+use crate::id::Participant;
+use crate::mailbox::ReplyAddress;
+use crate::shm::lately;
+use crate::shm::layout::{INLINE_MAX, SlotHead};
+use crate::shm::payload::Meta;
+use crate::shm::post::PostError;
+use crate::shm::segment::attached;
+use crate::shm::window::{Kind, Window};
+use crate::sys::futex;
+use crate::time::Deadline;
+
+/// How long a large answer waits for room: as long as callers wait who say nothing else.
+pub(super) const ROOM_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers a call without waiting. False: the caller has given it up, or is gone, or is told that
+/// there was no room for the answer.
+pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
+    answer_by(address, kind, payload, || Deadline::Now)
+}
+
+/// [`answer`] that waits for room if the caller has as many large answers as it can and has not read
+/// them. Not for the node, which waits for nobody.
+pub(crate) fn answer_patiently(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
+    answer_by(address, kind, payload, || Deadline::after(ROOM_PATIENCE))
+}
+
+/// The deadline is only asked for if there is no room: reading the clock takes as long as answering.
+fn answer_by(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: impl FnOnce() -> Deadline) -> bool {
+    let mut answered = Answered::TooLarge;
+    if payload.len() as u64 <= REPLY_MAX {
+        answered = put(address, kind, payload, Deadline::Now);
+        if answered == Answered::NoRoom {
+            answered = put(address, kind, payload, deadline());
+        }
+    }
+    let why = match answered {
+        Answered::Yes => return true,
+        Answered::GivenUp => return false,
+        Answered::NoRoom => "there is no room for the reply".to_owned(),
+        Answered::TooLarge => format!("the reply has {} bytes, which is more than {REPLY_MAX}", payload.len()),
+    };
+    put(address, ReplyKind::Failed, why.as_bytes(), Deadline::Now);
+    false
+}
+
+/// What came of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    Yes,
+    GivenUp,
+    NoRoom,
+    TooLarge,
+}
+
+fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadline) -> Answered {
+    let Some(window) = attach(address) else { return Answered::GivenUp };
+    let slot = window.slot(u32::from(address.slot));
+    let is_waiting = |seen: ReplyWord| seen.state() == State::Waiting && seen.generation() == address.generation;
+    let is_wanted = || is_waiting(ReplyWord(slot.word.load(Acquire)));
+    if !is_wanted() {
+        return Answered::GivenUp;
+    }
+    let mut extent = None;
+    if INLINE_MAX < payload.len() as u64 {
+        match window.wait_for_extent([payload, &[]], deadline, is_wanted) {
+            Ok(number) => extent = Some(number),
+            Err(PostError::Closed | PostError::Gone) => return Answered::GivenUp,
+            Err(PostError::Full | PostError::NoMemory | PostError::TooLarge { .. }) => return Answered::NoRoom,
+        }
+    }
+    let me = window.segment.me();
+    let mut seen = ReplyWord(slot.word.load(Acquire));
+    loop {
+        if !is_waiting(seen) {
+            if let Some(number) = extent {
+                window.free_extent(number);
+            }
+            return Answered::GivenUp;
+        }
+        match slot.word.compare_exchange(seen.0, seen.to(State::Writing, me).0, AcqRel, Acquire) {
+            Ok(_) => break,
+            Err(now) => seen = ReplyWord(now),
+        }
+    }
+    if extent.is_none() {
+        window.write_inline(slot, [payload, &[]]);
+    }
+    Meta { length: payload.len() as u32, extent }.store(slot);
+    if finish(&window, slot, kind) { Answered::Yes } else { Answered::GivenUp }
+}
+
+/// The window of a reply slot, if the slot is one.
+fn attach(address: ReplyAddress) -> Option<Window> {
+    let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
+    window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity)
+}
+
+/// Turns a written answer into a reply and wakes the caller. False: it was given up meanwhile.
+fn finish(window: &Window, slot: &'static SlotHead, kind: ReplyKind) -> bool {
+    // Before the slot is idle: then the caller may use it for another call.
+    let extent = Meta::load(slot).extent;
+    let mut seen = ReplyWord(slot.word.load(Relaxed));
+    loop {
+        let then = if seen.has(ReplyWord::ABANDONED) {
+            seen.next_idle()
+        } else {
+            // The flags are dropped: whoever they stand for is woken below.
+            let replied = ReplyWord::new(State::Replied, Participant::NOBODY, seen.generation());
+            ReplyWord(replied.0 | (kind as u64) << ReplyWord::KIND_SHIFT | seen.0 & ReplyWord::KEPT)
+        };
+        match slot.word.compare_exchange(seen.0, then.0, AcqRel, Acquire) {
+            Ok(_) => break, // PAIR: replied
+            Err(now) => seen = ReplyWord(now),
+        }
+    }
+    if seen.has(ReplyWord::ABANDONED) {
+        if let Some(number) = extent {
+            window.free_extent(number);
+        }
+        return false;
+    }
+    wake(window, slot, seen);
+    true
+}
+
+fn wake(window: &Window, slot: &'static SlotHead, seen: ReplyWord) {
+    if seen.has(ReplyWord::SLEEPS) {
+        futex::wake(low_half(slot), u32::MAX);
+    }
+    if seen.has(ReplyWord::ASYNC) {
+        window.segment.ring_doorbell(window.maker());
+    }
+}
+
+/// Repairs a reply window after the proven death of somebody who answered there: half answers
+/// never were, and whoever it may have failed to wake looks again. Called by the node only.
+pub(crate) fn recover(window: &Window, dead: Participant) {
+    for index in 0..window.layout.shape.capacity {
+        let slot = window.slot(index);
+        let mut seen = ReplyWord(slot.word.load(Acquire));
+        while seen.state() == State::Writing && seen.participant() == dead {
+            let then = if seen.has(ReplyWord::ABANDONED) {
+                seen.next_idle()
+            } else {
+                seen.to(State::Waiting, Participant::NOBODY)
+            };
+            match slot.word.compare_exchange(seen.0, then.0, AcqRel, Acquire) {
+                Ok(_) => break,
+                Err(now) => seen = ReplyWord(now),
+            }
+        }
+        if seen.state() == State::Replied {
+            wake(window, slot, seen);
+        }
+    }
+    window.recover_extents(dead);
+}
+
+/// Whether this call waits for its answer. If not, it was answered, given up, or its caller is gone.
+/// For the node.
+pub(crate) fn is_waited_for(address: ReplyAddress) -> bool {
+    attach(address).is_some_and(|window| {
+        let seen = ReplyWord(window.slot(u32::from(address.slot)).word.load(Acquire));
+        seen.generation() == address.generation && matches!(seen.state(), State::Waiting | State::Writing)
+    })
+}

@@ -1,0 +1,145 @@
+//! Both ends of a call within one process.
+
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::answer::ROOM_PATIENCE;
+use super::pool::CALLS_MAX;
+use super::word::{ReplyWord, State};
+use super::*;
+use crate::shm::segment::segment;
+
+/// Held by a test that has several slots at once: two such tests could wait for each other.
+static SEVERAL: Mutex<()> = Mutex::new(());
+
+fn several() -> std::sync::MutexGuard<'static, ()> {
+    SEVERAL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn open() -> ReplySlot {
+    ReplySlot::open(segment().unwrap(), Purpose::Call, Deadline::after(Duration::from_secs(5))).unwrap()
+}
+
+#[test]
+fn smoke() {
+    let (mut slot, mut buffer) = (open(), Vec::new());
+    assert_eq!(slot.wait(Deadline::after(Duration::ZERO), &mut buffer), None);
+    assert!(is_waited_for(slot.address()));
+    assert!(answer(slot.address(), ReplyKind::Value, b"42"));
+    assert!(!is_waited_for(slot.address()));
+    assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Value));
+    assert_eq!(buffer, b"42");
+}
+
+#[test]
+fn a_late_answer_is_dropped() {
+    let slot = open();
+    let address = slot.address();
+    drop(slot);
+    assert!(!answer(address, ReplyKind::Value, b"late"));
+    assert!(!answer(address, ReplyKind::Value, &[0; 5000]), "and its extent is free again");
+}
+
+#[test]
+fn only_the_first_answer_counts() {
+    let (mut slot, mut buffer) = (open(), Vec::new());
+    assert!(answer(slot.address(), ReplyKind::Error, b"first"));
+    assert!(!answer(slot.address(), ReplyKind::Value, b"second"));
+    assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Error));
+    assert_eq!(buffer, b"first");
+}
+
+#[test]
+fn a_sleeper_is_woken_and_large_answers_arrive() {
+    let (mut slot, mut buffer) = (open(), Vec::new());
+    let address = slot.address();
+    let payload: Vec<u8> = (0..3_000_000).map(|i| i as u8).collect();
+    let sent = payload.clone();
+    let answerer = std::thread::spawn(move || {
+        // Longer than anybody spins.
+        let until = std::time::Instant::now() + Duration::from_millis(5);
+        while std::time::Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert!(answer_patiently(address, ReplyKind::Value, &sent));
+    });
+    assert_eq!(slot.wait(Deadline::after(Duration::from_secs(10)), &mut buffer), Some(ReplyKind::Value));
+    assert_eq!(buffer, payload);
+    answerer.join().unwrap();
+}
+
+#[test]
+fn a_large_answer_waits_until_others_are_read() {
+    let _several = several();
+    let (large, mut buffer, mut answered) = (vec![7; 1 << 20], Vec::new(), Vec::new());
+    loop {
+        let mut slot = open();
+        if !answer(slot.address(), ReplyKind::Value, &large) {
+            assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Failed));
+            break;
+        }
+        answered.push(slot);
+    }
+    let mut last = open();
+    let address = last.address();
+    let sent = large.clone();
+    let answerer = std::thread::spawn(move || answer_patiently(address, ReplyKind::Value, &sent));
+    assert_eq!(last.wait(Deadline::after(Duration::from_millis(20)), &mut buffer), None);
+    assert_eq!(answered[0].wait(Deadline::Never, &mut buffer), Some(ReplyKind::Value));
+    assert_eq!(last.wait(Deadline::after(Duration::from_secs(20)), &mut buffer), Some(ReplyKind::Value));
+    assert_eq!(buffer, large);
+    assert!(answerer.join().unwrap());
+}
+
+#[test]
+fn nobody_waits_for_room_to_answer_who_does_not_listen() {
+    let _several = several();
+    let large = vec![7; 16 << 20];
+    let answered: Vec<_> =
+        std::iter::repeat_with(open).take_while(|slot| answer(slot.address(), ReplyKind::Value, &large)).collect();
+    let unheard = open();
+    let address = unheard.address();
+    let answerer = std::thread::spawn(move || answer_patiently(address, ReplyKind::Value, &large));
+    drop(unheard);
+    let begin = std::time::Instant::now();
+    assert!(!answerer.join().unwrap());
+    assert!(begin.elapsed() < ROOM_PATIENCE / 2);
+    drop(answered);
+}
+
+#[test]
+fn a_half_written_answer_of_the_dead_never_was() {
+    let (mut slot, mut buffer) = (open(), Vec::new());
+    let dead = Participant(77);
+    let window = slot.replies.window;
+    let word = &slot.replies.slot(slot.index).word;
+    let waiting = ReplyWord(word.load(Acquire));
+    word.store(waiting.to(State::Writing, dead).0, Release);
+    assert!(!answer(slot.address(), ReplyKind::Value, b"not now"));
+    recover(&window, dead);
+    recover(&window, dead);
+    assert!(answer(slot.address(), ReplyKind::Exit, b"report"));
+    assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Exit));
+}
+
+#[test]
+fn with_all_calls_under_way_the_node_can_be_asked() {
+    let _several = several();
+    let now = Deadline::after(Duration::ZERO);
+    let open = |purpose, deadline| ReplySlot::open(segment().unwrap(), purpose, deadline);
+    // Other tests have some of them for a moment.
+    let soon = Deadline::after(Duration::from_secs(20));
+    let calls: Vec<_> = (0..CALLS_MAX).map(|_| open(Purpose::Call, soon).unwrap()).collect();
+    assert!(matches!(open(Purpose::Call, now), Err(OpenError::Full)));
+    open(Purpose::Request, now).unwrap();
+    drop(calls);
+}
+
+#[test]
+fn slots_are_not_used_up_by_calls_that_time_out() {
+    for _ in 0..10 * CALLS_MAX {
+        let mut slot = open();
+        assert_eq!(slot.wait(Deadline::after(Duration::ZERO), &mut Vec::new()), None);
+    }
+}
