@@ -1,0 +1,128 @@
+//! The envelope: what a message says of itself, and the one layout in which it says so.
+//!
+//! It travels before the payload, so the node can settle a message without knowing its type. Whatever
+//! another process has left there can be read: it is at worst an envelope that nobody meant.
+
+use crate::id::{Participant, WindowId};
+use crate::shm::slots::SlotWord;
+
+/// What a message says of itself besides its payload: 24 bytes before it in the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    /// Which handler it is for.
+    pub(crate) handler: u16,
+    pub(crate) on_crash: OnCrash,
+    /// Where the answer goes; a cast has none.
+    pub(crate) reply: Option<ReplyAddress>,
+    /// The one life that it is for; 0 is any.
+    pub(crate) life: u32,
+    pub(crate) sender: Participant,
+}
+
+/// What becomes of the message that was being handled when its actor crashed. Messages that still
+/// wait in the mailbox are never affected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum OnCrash {
+    /// The caller gets the exit report at once. A cast, which has no caller, is kept for
+    /// inspection.
+    Fail,
+    /// It is kept for inspection; a caller gets the exit report.
+    DeadLetter,
+    /// The next life gets it, until so many lives had it in hand, of at most 127; then it is a
+    /// dead letter. A caller waits on, within its own time; a call is handed out again as well when
+    /// its caller has given it up.
+    Redeliver(u8),
+}
+
+impl OnCrash {
+    /// How often a message is handed out at most.
+    pub(crate) fn deliveries_max(self) -> u32 {
+        match self {
+            OnCrash::Fail | OnCrash::DeadLetter => 1,
+            // Deliveries are counted so far and no further.
+            OnCrash::Redeliver(lives) => u32::from(lives.clamp(1, SlotWord::COUNT_MAX)),
+        }
+    }
+
+    fn to_bytes(self) -> [u8; 2] {
+        match self {
+            OnCrash::Fail => [0, 0],
+            OnCrash::DeadLetter => [1, 0],
+            OnCrash::Redeliver(lives) => [2, lives],
+        }
+    }
+
+    fn from_bytes(bytes: [u8; 2]) -> OnCrash {
+        match bytes {
+            [0, _] => OnCrash::Fail,
+            [2, lives] => OnCrash::Redeliver(lives),
+            _ => OnCrash::DeadLetter,
+        }
+    }
+}
+
+/// A reply slot of a waiting caller; see [`reply`](crate::reply).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct ReplyAddress {
+    pub(crate) window: WindowId,
+    pub(crate) slot: u16,
+    pub(crate) generation: u32,
+}
+
+impl Envelope {
+    /// Whether it is for this life of the actor.
+    pub(crate) fn is_for(&self, life: u32) -> bool {
+        self.life == 0 || self.life == life
+    }
+
+    pub(crate) const BYTES: usize = 24;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[0..2].copy_from_slice(&self.handler.to_le_bytes());
+        bytes[2..4].copy_from_slice(&self.on_crash.to_bytes());
+        bytes[4..6].copy_from_slice(&self.sender.0.to_le_bytes());
+        if let Some(reply) = self.reply {
+            bytes[6] = 1;
+            bytes[8..10].copy_from_slice(&reply.slot.to_le_bytes());
+            bytes[10..12].copy_from_slice(&reply.window.index.to_le_bytes());
+            bytes[12..16].copy_from_slice(&reply.window.generation.to_le_bytes());
+            bytes[16..20].copy_from_slice(&reply.generation.to_le_bytes());
+        }
+        bytes[20..24].copy_from_slice(&self.life.to_le_bytes());
+        bytes
+    }
+
+    /// Reads an envelope back. Whatever the bytes are, the result is usable.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Envelope> {
+        let bytes: &[u8; Self::BYTES] = bytes.get(..Self::BYTES)?.try_into().ok()?;
+        let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        let u32_at = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let reply = (bytes[6] == 1).then(|| ReplyAddress {
+            window: WindowId { index: u16_at(10), generation: u32_at(12) },
+            slot: u16_at(8),
+            generation: u32_at(16),
+        });
+        let on_crash = OnCrash::from_bytes([bytes[2], bytes[3]]);
+        Some(Envelope { handler: u16_at(0), on_crash, reply, life: u32_at(20), sender: Participant(u16_at(4)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let reply = ReplyAddress { window: WindowId { index: 9, generation: 8 }, slot: 7, generation: 6 };
+        let envelope = Envelope {
+            reply: Some(reply),
+            on_crash: OnCrash::Redeliver(3),
+            life: 70_000,
+            sender: Participant::NODE,
+            handler: 500,
+        };
+        assert_eq!(Envelope::from_bytes(&envelope.to_bytes()), Some(envelope));
+        assert_eq!(Envelope::from_bytes(&[0; 23]), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! What a mailbox knows of its receiver: that it is to stop, which life it lives, what it does now.
+//!
+//! The node writes when a life begins and ends, the receiver stamps what it handles, and anybody looks.
+//! Nothing here starts, stops or judges a process.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Duration;
+
+use super::Mailbox;
+use crate::id::Participant;
+use crate::shm::slots;
+use crate::shm::window::{self, flags};
+
+impl Mailbox {
+    /// Refuses new messages and asks the receiver to stop: after all messages, or after the one in
+    /// hand.
+    pub(crate) fn stop(&self, after_all: bool) {
+        let stop = if after_all { flags::STOP_AFTER } else { flags::STOP_NOW };
+        window::raise_flags(&self.window, flags::CLOSING | stop);
+    }
+
+    /// Whether the actor was asked to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        window::has_flags(&self.window.header().state.flags, flags::STOP_AFTER | flags::STOP_NOW)
+    }
+
+    /// Takes messages again, for a new life. Called by the node between two lives.
+    pub(crate) fn reopen(&self) {
+        window::clear_flags(&self.window, flags::CLOSING | flags::CLOSED_NOW | flags::STOP_AFTER | flags::STOP_NOW);
+        slots::unseal(&self.window);
+    }
+
+    /// Notes that a life begins. Called by the node.
+    pub(crate) fn begin_life(&self, life: u32) {
+        let actor = &self.window.header().actor;
+        actor.handling.store(0, Relaxed);
+        actor.handled.store(0, Relaxed);
+        actor.life.store(life, Relaxed);
+        self.set_living(Participant::NOBODY);
+    }
+
+    /// Notes who lives the life that has begun, and may be at work already. Called by the node.
+    pub(crate) fn set_living(&self, participant: Participant) {
+        let actor = &self.window.header().actor;
+        actor.participant.store(u32::from(participant.0), Release);
+    }
+
+    /// Notes that nobody lives here. Called by the node after the proven death.
+    pub(crate) fn end_life(&self) {
+        self.window.header().actor.participant.store(0, Release);
+    }
+
+    /// The current life and who lives it, if anybody.
+    pub(crate) fn life(&self) -> (u32, Option<Participant>) {
+        let actor = &self.window.header().actor;
+        let participant = Participant(actor.participant.load(Acquire) as u16);
+        (actor.life.load(Relaxed), (participant != Participant::NOBODY).then_some(participant))
+    }
+
+    /// Stamps what the receiver does: a handler, or nothing.
+    #[inline]
+    pub(crate) fn stamp(&self, handler: Option<u16>) {
+        let actor = &self.window.header().actor;
+        match handler {
+            Some(handler) => {
+                actor.since_ns.store(coarse_now_ns(), Relaxed);
+                actor.handling.store(u32::from(handler) + 1, Relaxed);
+            }
+            None => {
+                actor.handling.store(0, Relaxed);
+                actor.handled.store(actor.handled.load(Relaxed) + 1, Relaxed);
+            }
+        }
+    }
+
+    /// The handler in hand and for how long, and the number of messages handled in this life.
+    pub(crate) fn stamped(&self) -> (Option<(u16, Duration)>, u64) {
+        let actor = &self.window.header().actor;
+        let handling = actor.handling.load(Relaxed).checked_sub(1).map(|handler| {
+            let since = actor.since_ns.load(Relaxed);
+            (handler as u16, Duration::from_nanos(coarse_now_ns().saturating_sub(since)))
+        });
+        (handling, actor.handled.load(Relaxed))
+    }
+}
+
+/// Monotonic nanoseconds at the resolution of the timer interrupt: a few instructions to read.
+fn coarse_now_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
