@@ -27,10 +27,21 @@
 //! consumers look for it before they take something new. A **mailbox** has one consumer: claim and
 //! release are plain stores, the head stays on the message in hand, so redelivery moves nothing.
 //!
+//! Here is who takes, publishes and frees; [`word`] has the words themselves, [`recovery`] the repair,
+//! [`looks`] what only looks.
+//!
 //! The idea of stamping the claimant into the slot is that of robust index allocators in shared
 //! memory; the laps are those of D. Vyukov's bounded queue.
 
+mod looks;
+mod recovery;
+mod word;
+
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+pub(crate) use looks::{blocker, exact_tail, find_claimed, has_room_ahead, is_free, is_idle, len};
+pub(crate) use recovery::{Recovered, Settled, recover, recover_writing};
+pub(crate) use word::{Position, SlotWord, State};
 
 use super::words::{Memory, Word};
 use crate::id::Participant;
@@ -60,147 +71,6 @@ pub(crate) const CAPACITY_MAX: u32 = 1 << (Position::INDEX_BITS - 1);
 /// How far ahead of the claim a producer asks for slot lines: a locked instruction on a line that
 /// the consumer has just read waits for it, some 110 ns; asked for this early it is there.
 const PREFETCH_AHEAD: u32 = 8;
-/// How many messages a producer waits for room for, while it spins.
-const ROOM_AHEAD: u32 = 32;
-
-/// What a slot is doing: the low bits of its word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum State {
-    /// Waits for a producer of this lap.
-    Free = 0,
-    /// The participant named is writing.
-    Writing = 1,
-    /// Holds a message.
-    Ready = 2,
-    /// The participant named is reading or handling.
-    Claimed = 3,
-    /// Holds a message that was given back; not on the head's way.
-    Returned = 4,
-    /// Not of a ring: a reply slot that waits for its answer. In a ring it counts as sealed.
-    Waiting = 5,
-    /// The end of a closed ring.
-    Sealed = 6,
-}
-
-impl State {
-    /// Whether nothing was written here yet, or ever will be.
-    const fn is_end(self) -> bool {
-        matches!(self, State::Free | State::Sealed | State::Waiting)
-    }
-}
-
-/// The word of a slot: `state:3 | participant:14 | count:7 | lap:40`, low bits first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SlotWord(pub(crate) u64);
-
-impl SlotWord {
-    const PARTICIPANT_SHIFT: u32 = 3;
-    const COUNT_SHIFT: u32 = Self::PARTICIPANT_SHIFT + Participant::BITS;
-    const COUNT_BITS: u32 = 7;
-    const LAP_SHIFT: u32 = Self::COUNT_SHIFT + Self::COUNT_BITS;
-
-    /// Deliveries are counted up to here and then stay.
-    pub(crate) const COUNT_MAX: u8 = (1 << Self::COUNT_BITS) - 1;
-
-    pub(crate) const fn new(state: State, participant: Participant, count: u8, lap: u64) -> SlotWord {
-        SlotWord(
-            state as u64
-                | (participant.0 as u64) << Self::PARTICIPANT_SHIFT
-                | (count as u64) << Self::COUNT_SHIFT
-                | (lap & Position::LAP_MASK) << Self::LAP_SHIFT,
-        )
-    }
-
-    /// The state; a value that no writer of ours stores counts as sealed, which stops everybody.
-    pub(crate) const fn state(self) -> State {
-        match self.0 & 0b111 {
-            0 => State::Free,
-            1 => State::Writing,
-            2 => State::Ready,
-            3 => State::Claimed,
-            4 => State::Returned,
-            5 => State::Waiting,
-            _ => State::Sealed,
-        }
-    }
-
-    pub(crate) const fn participant(self) -> Participant {
-        Participant((self.0 >> Self::PARTICIPANT_SHIFT) as u16 & ((1 << Participant::BITS) - 1))
-    }
-
-    /// How often the message was handed out before.
-    pub(crate) const fn count(self) -> u8 {
-        (self.0 >> Self::COUNT_SHIFT) as u8 & Self::COUNT_MAX
-    }
-
-    pub(crate) const fn lap(self) -> u64 {
-        self.0 >> Self::LAP_SHIFT
-    }
-
-    const fn free(lap: u64) -> SlotWord {
-        SlotWord::new(State::Free, Participant::NOBODY, 0, lap)
-    }
-
-    /// The same message given back, after one more delivery that did not end well or after none.
-    pub(crate) const fn returned(self, is_counted: bool) -> SlotWord {
-        let count = if is_counted && self.count() < Self::COUNT_MAX { self.count() + 1 } else { self.count() };
-        SlotWord::new(State::Returned, Participant::NOBODY, count, self.lap())
-    }
-}
-
-const _: () = assert!(SlotWord::LAP_SHIFT + Position::LAP_BITS == u64::BITS);
-
-/// A place in the endless sequence of slots: `index:24 | lap:40`, low bits first. Laps wrap, after
-/// days at full speed in a ring of one slot, so places are compared by their wrapped distance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position(pub(crate) u64);
-
-impl Position {
-    const INDEX_BITS: u32 = 24;
-    const LAP_BITS: u32 = 40;
-    const LAP_MASK: u64 = (1 << Self::LAP_BITS) - 1;
-
-    pub(crate) const fn new(lap: u64, index: u32) -> Position {
-        Position(lap << Self::INDEX_BITS | index as u64)
-    }
-
-    pub(crate) const fn lap(self) -> u64 {
-        self.0 >> Self::INDEX_BITS
-    }
-
-    pub(crate) const fn index(self) -> u32 {
-        self.0 as u32 & ((1 << Self::INDEX_BITS) - 1)
-    }
-
-    #[inline]
-    const fn next(self, capacity: u32) -> Position {
-        if self.index() + 1 < capacity { Position(self.0 + 1) } else { Position::new(self.lap() + 1, 0) }
-    }
-
-    /// The later of two places.
-    const fn max(self, other: Position) -> Position {
-        if self.is_before(other) { other } else { self }
-    }
-
-    /// How many laps `word` is ahead of this place; negative: behind.
-    #[inline]
-    const fn laps_to(self, word: SlotWord) -> i64 {
-        (word.lap().wrapping_sub(self.lap()) << Self::INDEX_BITS) as i64 >> Self::INDEX_BITS
-    }
-
-    /// Reads a hint. An index past the end can only come from a broken peer and is cut.
-    fn load<M: Memory>(hint: &M::Word64, capacity: u32) -> Position {
-        let position = Position(hint.load(Relaxed));
-        if position.index() < capacity { position } else { Position::new(position.lap(), 0) }
-    }
-
-    /// Whether this place comes before the other.
-    pub(crate) const fn is_before(self, other: Position) -> bool {
-        (self.0.wrapping_sub(other.0) as i64) < 0
-    }
-}
-
 /// Why nothing was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -256,19 +126,6 @@ pub(crate) fn claim_write<R: Ring>(ring: &R, me: Participant) -> Result<Position
         }
     }
     Err(Refused::NotNow)
-}
-
-/// Whether there is room for several messages, for a producer that found none and looks again and
-/// again: at a line that no consumer is at work on, so that neither takes it from the other.
-pub(crate) fn has_room_ahead<R: Ring>(ring: &R) -> bool {
-    let capacity = ring.capacity();
-    let tail = Position::load::<R::Memory>(ring.tail(), capacity);
-    let index = tail.index() + ROOM_AHEAD.min(capacity / 4);
-    let target = match index < capacity {
-        true => Position::new(tail.lap(), index),
-        false => Position::new(tail.lap() + 1, index - capacity),
-    };
-    is_free(ring, target)
 }
 
 /// The slot [`PREFETCH_AHEAD`] places on, without a division.
@@ -434,31 +291,6 @@ pub(crate) fn take_next<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Ref
     Err(Refused::NotNow)
 }
 
-/// Who keeps the one consumer from messages that are there: the writer of the slot at the head, and
-/// the place, if something behind it is published.
-pub(crate) fn blocker<R: Ring>(ring: &R) -> Option<(Position, Participant)> {
-    let capacity = ring.capacity();
-    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
-    let mut writer = None;
-    for _ in 0..steps_max(capacity) {
-        let seen = match look(ring, at) {
-            Look::At(seen) => seen,
-            Look::Ahead(next) => {
-                at = next;
-                continue;
-            }
-            Look::Behind => return None,
-        };
-        match seen.state() {
-            State::Writing => writer = writer.or(Some((at, seen.participant()))),
-            State::Ready => return writer,
-            _ => return None,
-        }
-        at = at.next(capacity);
-    }
-    None
-}
-
 /// Frees a claimed slot for the next lap: the message is done.
 #[inline]
 pub(crate) fn release<R: Ring>(ring: &R, at: Position) {
@@ -541,150 +373,4 @@ pub(crate) fn unseal<R: Ring>(ring: &R) {
             let _ = word.compare_exchange(seen.0, SlotWord::free(seen.lap()).0, Release);
         }
     }
-}
-
-/// What becomes of a message that a dead participant had claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// Delivered again, counted: to any consumer of a queue, or first of all in a mailbox.
-    Returned,
-    /// Done with; the slot is free.
-    Released,
-}
-
-/// Repairs the ring after the proven death of `dead`: what it was writing never existed, what it
-/// had claimed is settled by `settle`.
-///
-/// Every step is one CAS from a word that names `dead`, so the scan may be interrupted anywhere
-/// and run again, and it may run among live participants. Only `settle` may then be asked twice.
-pub(crate) fn recover<R: Ring>(ring: &R, dead: Participant, mut settle: impl FnMut(Claim) -> Settled) -> Recovered {
-    let mut recovered = Recovered::default();
-    for index in 0..ring.capacity() {
-        let word = ring.word(index);
-        let seen = SlotWord(word.load(Acquire));
-        if seen.participant() != dead {
-            continue;
-        }
-        let to = match seen.state() {
-            State::Writing => {
-                recovered.writing += 1;
-                SlotWord::free(seen.lap() + 1)
-            }
-            State::Claimed => {
-                recovered.claimed += 1;
-                let claim = Claim { position: Position::new(seen.lap(), index), count: seen.count() };
-                match settle(claim) {
-                    Settled::Returned => seen.returned(true),
-                    Settled::Released => SlotWord::free(seen.lap() + 1),
-                }
-            }
-            _ => continue,
-        };
-        let _ = word.compare_exchange(seen.0, to.0, Release);
-    }
-    // Always: `dead`, or an interrupted recovery, may have marked a return and not counted it.
-    note_return(ring);
-    recovered
-}
-
-/// The message that a participant has claimed, if any.
-pub(crate) fn find_claimed<R: Ring>(ring: &R, participant: Participant) -> Option<Claim> {
-    (0..ring.capacity()).find_map(|index| {
-        let seen = SlotWord(ring.word(index).load(Acquire));
-        let is_theirs = seen.state() == State::Claimed && seen.participant() == participant;
-        is_theirs.then(|| Claim { position: Position::new(seen.lap(), index), count: seen.count() })
-    })
-}
-
-/// [`recover`] of what `dead` was writing only; what it has claimed is counted and stays claimed.
-pub(crate) fn recover_writing<R: Ring>(ring: &R, dead: Participant) -> Recovered {
-    let mut recovered = Recovered::default();
-    for index in 0..ring.capacity() {
-        let word = ring.word(index);
-        let seen = SlotWord(word.load(Acquire));
-        if seen.participant() != dead {
-            continue;
-        }
-        match seen.state() {
-            State::Writing => {
-                recovered.writing += 1;
-                let _ = word.compare_exchange(seen.0, SlotWord::free(seen.lap() + 1).0, Release);
-            }
-            State::Claimed => recovered.claimed += 1,
-            _ => {}
-        }
-    }
-    recovered
-}
-
-/// What a recovery found of the dead: how many slots in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Recovered {
-    pub(crate) writing: u32,
-    pub(crate) claimed: u32,
-    /// Tasks that had left their slots; a ring alone has none.
-    pub(crate) moved: u32,
-}
-
-impl std::ops::AddAssign for Recovered {
-    fn add_assign(&mut self, other: Recovered) {
-        self.writing += other.writing;
-        self.claimed += other.claimed;
-        self.moved += other.moved;
-    }
-}
-
-/// How many messages wait. Exact while nobody moves, however late the hints are; a racing snapshot
-/// otherwise.
-pub(crate) fn len<R: Ring>(ring: &R) -> u64 {
-    let capacity = ring.capacity();
-    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
-    let mut ready = 0;
-    for _ in 0..steps_max(capacity) {
-        match look(ring, at) {
-            Look::At(seen) if seen.state().is_end() => break,
-            Look::At(seen) => {
-                ready += u64::from(seen.state() == State::Ready);
-                at = at.next(capacity);
-            }
-            Look::Ahead(next) => at = next,
-            Look::Behind => break,
-        }
-    }
-    ready.min(u64::from(capacity)) + returned_len(ring)
-}
-
-/// The next position to be written, walked to from the hints.
-pub(crate) fn exact_tail<R: Ring>(ring: &R) -> Position {
-    let capacity = ring.capacity();
-    let head = Position::load::<R::Memory>(ring.head(), capacity);
-    let mut tail = Position::load::<R::Memory>(ring.tail(), capacity).max(head);
-    for _ in 0..steps_max(capacity) {
-        match look(ring, tail) {
-            Look::At(seen) if !seen.state().is_end() => tail = tail.next(capacity),
-            Look::Ahead(next) => tail = next,
-            _ => break,
-        }
-    }
-    tail
-}
-
-/// Whether a producer could claim this position now.
-pub(crate) fn is_free<R: Ring>(ring: &R, at: Position) -> bool {
-    matches!(look(ring, at), Look::At(seen) if seen.state() == State::Free)
-}
-
-fn returned_len<R: Ring>(ring: &R) -> u64 {
-    let made = ring.returns_made().load(Acquire); // PAIR: slot-returned
-    if made == ring.returns_seen().load(Relaxed) {
-        return 0;
-    }
-    let is_returned = |&index: &u32| SlotWord(ring.word(index).load(Acquire)).state() == State::Returned;
-    (0..ring.capacity()).filter(is_returned).count() as u64
-}
-
-/// Whether no slot holds, or is about to hold, a message, claimed ones included. Not a snapshot: a
-/// message may come in where the look has been, so compare [`exact_tail`] before and after.
-pub(crate) fn is_idle<R: Ring>(ring: &R) -> bool {
-    (0..ring.capacity()).all(|index| SlotWord(ring.word(index).load(Acquire)).state().is_end())
 }
