@@ -39,13 +39,14 @@ impl Mailbox {
         self.set_living(Participant::NOBODY);
     }
 
-    /// Notes who lives the life that has begun, and may be at work already. Called by the node.
+    /// Notes who lives the life that has begun, before he is at work. Called by the node.
     pub(crate) fn set_living(&self, participant: Participant) {
         let actor = &self.window.header().actor;
         actor.participant.store(u32::from(participant.0), Release);
     }
 
-    /// Notes that nobody lives here. Called by the node after the proven death.
+    /// Notes that nobody lives here. Called by the node after the proven death, or when nobody could be
+    /// started.
     pub(crate) fn end_life(&self) {
         self.window.header().actor.participant.store(0, Release);
     }

@@ -121,14 +121,15 @@ impl Node {
         let mailbox = actor.mailbox;
         // Before the process can look.
         mailbox.begin_life(life);
-        let participant = self.launch(plan)?;
+        let participant = self.launch(plan).inspect_err(|_| mailbox.end_life())?;
         // The process may be gone already, if nothing could be executed.
         if self.processes.contains_key(&participant) {
-            mailbox.set_living(participant);
             self.counters.restarts += u64::from(life > 1);
             if let Some(actor) = self.actors.get_mut(&index) {
                 actor.participant = Some(participant);
             }
+        } else {
+            mailbox.end_life();
         }
         Ok(())
     }

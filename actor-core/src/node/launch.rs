@@ -177,6 +177,12 @@ impl Node {
             args,
         };
         self.segment.record(participant).group.store(process.group, Release);
+        if let Role::Actor(index) = process.role
+            && let Some(actor) = self.actors.get(&index)
+        {
+            // Before it can answer: who has its answer may ask which life it is.
+            actor.mailbox.set_living(participant);
+        }
         self.processes.insert(participant, process);
         self.starting.push(participant);
         self.after(plan.start_timeout, Timer::StartTimeout(id));

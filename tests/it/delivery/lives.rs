@@ -36,8 +36,11 @@ struct AloneArgs {
 #[handlers]
 impl Alone {
     #[init]
-    fn new(args: AloneArgs) -> io::Result<Alone> {
+    fn new(args: AloneArgs, context: &mut Context<Self>) -> io::Result<Alone> {
         let AloneArgs { place, findings, lives } = args;
+        if context.actor_ref().incarnation() != Some(context.incarnation()) {
+            findings.send("this life is not known".into()).expect("the queue is open");
+        }
         let mut lock = File::options().read(true).append(true).open(place)?;
         if lock.try_lock().is_err() {
             findings.send("the one before lives".into()).expect("the queue is open");
