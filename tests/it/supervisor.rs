@@ -1,6 +1,6 @@
 //! Supervisors: children in order, started again by the rules, and stopped.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actor_core::prelude::*;
 use actor_core::queue::{Close, Queue};
@@ -281,7 +281,7 @@ fn what_cannot_work_is_refused_and_what_was_made_goes() {
         drop(never_started);
         until("the mailbox is gone", || matches!(b.os_pid().wait(), Err(CallError::NoProc(_))));
         let empty = Supervisor::builder().start().unwrap();
-        assert_eq!(empty.stop(), Ok(SupervisorEnd::Stopped));
+        assert_eq!(empty.stop_deadline(Instant::now() + Duration::from_secs(60)), Ok(SupervisorEnd::Stopped));
         journal.close(Close::Now);
     });
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -48,7 +48,7 @@ use crate::time::Deadline;
 ///
 /// | to | use |
 /// |---|---|
-/// | end it after all that is queued | [`stop`](ActorRef::stop), [`stop_timeout`](ActorRef::stop_timeout) |
+/// | end it after all that is queued | [`stop`](ActorRef::stop), [`stop_timeout`](ActorRef::stop_timeout), [`stop_deadline`](ActorRef::stop_deadline) |
 /// | end it after the message in hand | [`stop_now`](ActorRef::stop_now) |
 /// | end it, whatever it does | [`kill`](ActorRef::kill) |
 /// | see what it does | [`status`](ActorRef::status), [`is_alive`](ActorRef::is_alive) |
@@ -165,6 +165,14 @@ impl<A: Actor> ActorRef<A> {
     /// As for [`stop`](ActorRef::stop).
     pub fn stop_timeout(&self, timeout: Duration) -> Result<ExitReport, StopError> {
         self.end(Request::StopActor { actor: self.id(), only: None, after_all: true, timeout }, timeout)
+    }
+
+    /// [`stop`](ActorRef::stop) that kills at `deadline`.
+    ///
+    /// # Errors
+    /// As for [`stop`](ActorRef::stop).
+    pub fn stop_deadline(&self, deadline: Instant) -> Result<ExitReport, StopError> {
+        self.stop_timeout(deadline.saturating_duration_since(Instant::now()))
     }
 
     /// As [`stop`](ActorRef::stop), but only the message in hand is still handled. Queued calls

@@ -3,7 +3,7 @@
 //! Messages for one life stand with the reference, which knows their types:
 //! [`ActorRef::in_life`](super::ActorRef::in_life).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::actor_ref::{STOP_TIMEOUT, end};
 use super::error::StopError;
@@ -36,6 +36,24 @@ impl Incarnation {
     /// As for [`stop`](Incarnation::stop).
     pub fn stop_timeout(self, timeout: Duration) -> Result<ExitReport, StopError> {
         let request = Request::StopActor { actor: self.actor, only: Some(self), after_all: true, timeout };
+        end(NAME, self.actor, &request, timeout)
+    }
+
+    /// [`ActorRef::stop_deadline`](super::ActorRef::stop_deadline), if this life is on.
+    ///
+    /// # Errors
+    /// As for [`stop`](Incarnation::stop).
+    pub fn stop_deadline(self, deadline: Instant) -> Result<ExitReport, StopError> {
+        self.stop_timeout(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// [`ActorRef::stop_now`](super::ActorRef::stop_now), if this life is on.
+    ///
+    /// # Errors
+    /// As for [`stop`](Incarnation::stop).
+    pub fn stop_now(self) -> Result<ExitReport, StopError> {
+        let timeout = STOP_TIMEOUT;
+        let request = Request::StopActor { actor: self.actor, only: Some(self), after_all: false, timeout };
         end(NAME, self.actor, &request, timeout)
     }
 

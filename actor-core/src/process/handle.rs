@@ -32,7 +32,7 @@ use crate::wire;
 /// | have its result | [`join`](Process::join), [`try_join`](Process::try_join), [`join_timeout`](Process::join_timeout), [`join_deadline`](Process::join_deadline) |
 /// | know how it ended | [`exit_report`](Process::exit_report) |
 /// | ask it to end | [`terminate`](Process::terminate) |
-/// | ask it, and kill it if it does not | [`stop`](Process::stop) |
+/// | ask it, and kill it if it does not | [`stop`](Process::stop), [`stop_deadline`](Process::stop_deadline) |
 /// | end it, whatever it does | [`kill`](Process::kill) |
 /// | wait for its end together with other things | [`sentinel`](Process::sentinel) |
 ///
@@ -178,8 +178,20 @@ impl<R> Process<R> {
     /// # Errors
     /// See [`StopError`].
     pub fn stop(&self, timeout: Duration) -> Result<&ExitReport, StopError> {
+        self.stop_by(Deadline::after(timeout))
+    }
+
+    /// [`stop`](Process::stop) that kills at `deadline`.
+    ///
+    /// # Errors
+    /// See [`StopError`].
+    pub fn stop_deadline(&self, deadline: Instant) -> Result<&ExitReport, StopError> {
+        self.stop_by(deadline.into())
+    }
+
+    fn stop_by(&self, deadline: Deadline) -> Result<&ExitReport, StopError> {
         self.terminate()?;
-        if let Ok(end) = self.end_by(Deadline::after(timeout)) {
+        if let Ok(end) = self.end_by(deadline) {
             return Ok(&end.report);
         }
         self.carry_out(Request::KillProcess { process: self.id, by: KilledBy::ShutdownTimeout })?;

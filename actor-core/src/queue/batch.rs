@@ -2,7 +2,7 @@
 //!
 //! Batches of bytes are in `bytes.rs`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,6 +39,14 @@ impl<T: Serialize> Queue<T> {
     /// As `send_batch`, and [`SendError::Full`].
     pub fn send_batch_timeout(&self, items: Vec<T>, timeout: Duration) -> Result<(), SendError<Vec<T>>> {
         self.send_batch_until(items, Deadline::after(timeout))
+    }
+
+    /// [`send_batch`](Queue::send_batch) until a point in time.
+    ///
+    /// # Errors
+    /// As `send_batch`, and [`SendError::Full`].
+    pub fn send_batch_deadline(&self, items: Vec<T>, deadline: Instant) -> Result<(), SendError<Vec<T>>> {
+        self.send_batch_until(items, deadline.into())
     }
 
     fn send_batch_until(&self, items: Vec<T>, deadline: Deadline) -> Result<(), SendError<Vec<T>>> {
@@ -85,6 +93,14 @@ impl<T: DeserializeOwned> Queue<T> {
     /// As `recv_batch`, and [`RecvError::Empty`].
     pub fn recv_batch_timeout(&self, max: usize, timeout: Duration) -> Result<Vec<T>, RecvError> {
         self.recv_batch_until(max, Deadline::after(timeout))
+    }
+
+    /// [`recv_batch`](Queue::recv_batch) until a point in time.
+    ///
+    /// # Errors
+    /// As `recv_batch`, and [`RecvError::Empty`].
+    pub fn recv_batch_deadline(&self, max: usize, deadline: Instant) -> Result<Vec<T>, RecvError> {
+        self.recv_batch_until(max, deadline.into())
     }
 
     fn recv_batch_until(&self, max: usize, deadline: Deadline) -> Result<Vec<T>, RecvError> {

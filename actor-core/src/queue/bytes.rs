@@ -2,7 +2,7 @@
 //!
 //! Nothing is encoded, so what is received is what was sent, whatever the queue's item type says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Queue;
 use super::error::{RecvError, SendError};
@@ -20,7 +20,7 @@ impl<T> Queue<T> {
     /// # Errors
     /// Closed, too large, no memory; see [`SendError`].
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendError<()>> {
-        self.send_bytes_deadline(bytes, Deadline::Never)
+        self.send_bytes_until(bytes, Deadline::Never)
     }
 
     /// [`send_bytes`](Queue::send_bytes) without waiting.
@@ -28,7 +28,7 @@ impl<T> Queue<T> {
     /// # Errors
     /// As `send_bytes`, and [`SendError::Full`].
     pub fn try_send_bytes(&self, bytes: &[u8]) -> Result<(), SendError<()>> {
-        self.send_bytes_deadline(bytes, Deadline::Now)
+        self.send_bytes_until(bytes, Deadline::Now)
     }
 
     /// [`send_bytes`](Queue::send_bytes) for a time.
@@ -36,10 +36,18 @@ impl<T> Queue<T> {
     /// # Errors
     /// As `send_bytes`, and [`SendError::Full`].
     pub fn send_bytes_timeout(&self, bytes: &[u8], timeout: Duration) -> Result<(), SendError<()>> {
-        self.send_bytes_deadline(bytes, Deadline::after(timeout))
+        self.send_bytes_until(bytes, Deadline::after(timeout))
     }
 
-    fn send_bytes_deadline(&self, bytes: &[u8], deadline: Deadline) -> Result<(), SendError<()>> {
+    /// [`send_bytes`](Queue::send_bytes) until a point in time.
+    ///
+    /// # Errors
+    /// As `send_bytes`, and [`SendError::Full`].
+    pub fn send_bytes_deadline(&self, bytes: &[u8], deadline: Instant) -> Result<(), SendError<()>> {
+        self.send_bytes_until(bytes, deadline.into())
+    }
+
+    fn send_bytes_until(&self, bytes: &[u8], deadline: Deadline) -> Result<(), SendError<()>> {
         self.raw.post(bytes, deadline, Wake::Now).map_err(|error| SendError::new(error, ()))
     }
 
@@ -49,7 +57,7 @@ impl<T> Queue<T> {
     /// # Errors
     /// [`RecvError::Closed`]; [`RecvError::TooLarge`], and then the item is the next one again.
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        self.recv_into_deadline(buffer, Deadline::Never)
+        self.recv_into_until(buffer, Deadline::Never)
     }
 
     /// [`recv_into`](Queue::recv_into) without waiting.
@@ -57,7 +65,7 @@ impl<T> Queue<T> {
     /// # Errors
     /// As `recv_into`, and [`RecvError::Empty`].
     pub fn try_recv_into(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        self.recv_into_deadline(buffer, Deadline::Now)
+        self.recv_into_until(buffer, Deadline::Now)
     }
 
     /// [`recv_into`](Queue::recv_into) for a time.
@@ -65,10 +73,18 @@ impl<T> Queue<T> {
     /// # Errors
     /// As `recv_into`, and [`RecvError::Empty`].
     pub fn recv_into_timeout(&self, buffer: &mut [u8], timeout: Duration) -> Result<usize, RecvError> {
-        self.recv_into_deadline(buffer, Deadline::after(timeout))
+        self.recv_into_until(buffer, Deadline::after(timeout))
     }
 
-    fn recv_into_deadline(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+    /// [`recv_into`](Queue::recv_into) until a point in time.
+    ///
+    /// # Errors
+    /// As `recv_into`, and [`RecvError::Empty`].
+    pub fn recv_into_deadline(&self, buffer: &mut [u8], deadline: Instant) -> Result<usize, RecvError> {
+        self.recv_into_until(buffer, deadline.into())
+    }
+
+    fn recv_into_until(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
         let held = self.raw.take(deadline)?;
         let window = self.raw.window().ok_or(RecvError::Closed)?;
         let size = window.held_length(held);
@@ -87,7 +103,47 @@ impl<T> Queue<T> {
     /// As [`send_bytes`](Queue::send_bytes), for the first slice that was not sent; it and all behind
     /// it come back, those before it were sent.
     pub fn send_bytes_batch<'a, B: AsRef<[u8]>>(&self, batch: &'a [B]) -> Result<(), SendError<&'a [B]>> {
-        let post = |bytes: &B| self.raw.post(bytes.as_ref(), Deadline::Never, Wake::Later);
+        self.send_bytes_batch_until(batch, Deadline::Never)
+    }
+
+    /// [`send_bytes_batch`](Queue::send_bytes_batch) without waiting.
+    ///
+    /// # Errors
+    /// As `send_bytes_batch`, and [`SendError::Full`].
+    pub fn try_send_bytes_batch<'a, B: AsRef<[u8]>>(&self, batch: &'a [B]) -> Result<(), SendError<&'a [B]>> {
+        self.send_bytes_batch_until(batch, Deadline::Now)
+    }
+
+    /// [`send_bytes_batch`](Queue::send_bytes_batch) for a time, that of the whole batch.
+    ///
+    /// # Errors
+    /// As `send_bytes_batch`, and [`SendError::Full`].
+    pub fn send_bytes_batch_timeout<'a, B: AsRef<[u8]>>(
+        &self,
+        batch: &'a [B],
+        timeout: Duration,
+    ) -> Result<(), SendError<&'a [B]>> {
+        self.send_bytes_batch_until(batch, Deadline::after(timeout))
+    }
+
+    /// [`send_bytes_batch`](Queue::send_bytes_batch) until a point in time.
+    ///
+    /// # Errors
+    /// As `send_bytes_batch`, and [`SendError::Full`].
+    pub fn send_bytes_batch_deadline<'a, B: AsRef<[u8]>>(
+        &self,
+        batch: &'a [B],
+        deadline: Instant,
+    ) -> Result<(), SendError<&'a [B]>> {
+        self.send_bytes_batch_until(batch, deadline.into())
+    }
+
+    fn send_bytes_batch_until<'a, B: AsRef<[u8]>>(
+        &self,
+        batch: &'a [B],
+        deadline: Deadline,
+    ) -> Result<(), SendError<&'a [B]>> {
+        let post = |bytes: &B| self.raw.post(bytes.as_ref(), deadline, Wake::Later);
         let failed = batch.iter().enumerate().find_map(|(sent, bytes)| post(bytes).err().map(|error| (error, sent)));
         self.raw.end_batch();
         match failed {
@@ -103,12 +159,55 @@ impl<T> Queue<T> {
     /// # Errors
     /// As [`recv_into`](Queue::recv_into), but no item is too large. An item that cannot be read ends
     /// the batch before it; if it is the first, it is the error, and gone.
-    pub fn recv_bytes_batch(&self, max: usize, mut receive: impl FnMut(&[u8])) -> Result<usize, RecvError> {
+    pub fn recv_bytes_batch(&self, max: usize, receive: impl FnMut(&[u8])) -> Result<usize, RecvError> {
+        self.recv_bytes_batch_until(max, Deadline::Never, receive)
+    }
+
+    /// [`recv_bytes_batch`](Queue::recv_bytes_batch) without waiting.
+    ///
+    /// # Errors
+    /// As `recv_bytes_batch`, and [`RecvError::Empty`].
+    pub fn try_recv_bytes_batch(&self, max: usize, receive: impl FnMut(&[u8])) -> Result<usize, RecvError> {
+        self.recv_bytes_batch_until(max, Deadline::Now, receive)
+    }
+
+    /// [`recv_bytes_batch`](Queue::recv_bytes_batch) that waits for the first item for a time.
+    ///
+    /// # Errors
+    /// As `recv_bytes_batch`, and [`RecvError::Empty`].
+    pub fn recv_bytes_batch_timeout(
+        &self,
+        max: usize,
+        timeout: Duration,
+        receive: impl FnMut(&[u8]),
+    ) -> Result<usize, RecvError> {
+        self.recv_bytes_batch_until(max, Deadline::after(timeout), receive)
+    }
+
+    /// [`recv_bytes_batch`](Queue::recv_bytes_batch) that waits for the first item until a point in time.
+    ///
+    /// # Errors
+    /// As `recv_bytes_batch`, and [`RecvError::Empty`].
+    pub fn recv_bytes_batch_deadline(
+        &self,
+        max: usize,
+        deadline: Instant,
+        receive: impl FnMut(&[u8]),
+    ) -> Result<usize, RecvError> {
+        self.recv_bytes_batch_until(max, deadline.into(), receive)
+    }
+
+    fn recv_bytes_batch_until(
+        &self,
+        max: usize,
+        deadline: Deadline,
+        mut receive: impl FnMut(&[u8]),
+    ) -> Result<usize, RecvError> {
         let Some(window) = self.raw.window() else { return Err(RecvError::Closed) };
         if max == 0 {
             return Ok(0);
         }
-        let mut batch = Batch { window, in_hand: Some(self.raw.take(Deadline::Never)?) };
+        let mut batch = Batch { window, in_hand: Some(self.raw.take(deadline)?) };
         let mut received = 0;
         wire::with_buffer(|buffer| {
             while let Some(held) = batch.in_hand {

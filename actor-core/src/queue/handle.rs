@@ -4,7 +4,7 @@
 //! are not encoded in `bytes.rs`, and the async forms in `future.rs`.
 
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,7 +22,13 @@ use crate::time::Deadline;
 /// |---|---|---|---|---|---|
 /// | send | [`send`](Queue::send) | [`try_send`](Queue::try_send) | [`send_timeout`](Queue::send_timeout) | [`send_deadline`](Queue::send_deadline) | [`send_async`](Queue::send_async) |
 /// | receive | [`recv`](Queue::recv) | [`try_recv`](Queue::try_recv) | [`recv_timeout`](Queue::recv_timeout) | [`recv_deadline`](Queue::recv_deadline) | [`recv_async`](Queue::recv_async) |
-/// | receive, acknowledge later | [`recv_task`](Queue::recv_task) | [`try_recv_task`](Queue::try_recv_task) | [`recv_task_timeout`](Queue::recv_task_timeout) | [`recv_task_deadline`](Queue::recv_task_deadline) | |
+/// | receive, acknowledge later | [`recv_task`](Queue::recv_task) | [`try_recv_task`](Queue::try_recv_task) | [`recv_task_timeout`](Queue::recv_task_timeout) | [`recv_task_deadline`](Queue::recv_task_deadline) | [`recv_task_async`](Queue::recv_task_async) |
+/// | send several | [`send_batch`](Queue::send_batch) | [`try_send_batch`](Queue::try_send_batch) | [`send_batch_timeout`](Queue::send_batch_timeout) | [`send_batch_deadline`](Queue::send_batch_deadline) | |
+/// | receive several | [`recv_batch`](Queue::recv_batch) | [`try_recv_batch`](Queue::try_recv_batch) | [`recv_batch_timeout`](Queue::recv_batch_timeout) | [`recv_batch_deadline`](Queue::recv_batch_deadline) | |
+/// | send bytes | [`send_bytes`](Queue::send_bytes) | [`try_send_bytes`](Queue::try_send_bytes) | [`send_bytes_timeout`](Queue::send_bytes_timeout) | [`send_bytes_deadline`](Queue::send_bytes_deadline) | |
+/// | receive bytes | [`recv_into`](Queue::recv_into) | [`try_recv_into`](Queue::try_recv_into) | [`recv_into_timeout`](Queue::recv_into_timeout) | [`recv_into_deadline`](Queue::recv_into_deadline) | |
+/// | send bytes, several | [`send_bytes_batch`](Queue::send_bytes_batch) | [`try_send_bytes_batch`](Queue::try_send_bytes_batch) | [`send_bytes_batch_timeout`](Queue::send_bytes_batch_timeout) | [`send_bytes_batch_deadline`](Queue::send_bytes_batch_deadline) | |
+/// | receive bytes, several | [`recv_bytes_batch`](Queue::recv_bytes_batch) | [`try_recv_bytes_batch`](Queue::try_recv_bytes_batch) | [`recv_bytes_batch_timeout`](Queue::recv_bytes_batch_timeout) | [`recv_bytes_batch_deadline`](Queue::recv_bytes_batch_deadline) | |
 #[doc(alias("JoinableQueue", "SimpleQueue"))]
 pub struct Queue<T> {
     pub(super) raw: RawQueue,
@@ -95,6 +101,11 @@ impl<T> Queue<T> {
     /// [`join`](Queue::join) for a time. False: something was still unfinished.
     pub fn join_timeout(&self, timeout: Duration) -> bool {
         self.raw.join(Deadline::after(timeout))
+    }
+
+    /// [`join`](Queue::join) until a point in time. False: something was still unfinished.
+    pub fn join_deadline(&self, deadline: Instant) -> bool {
+        self.raw.join(deadline.into())
     }
 
     pub(super) fn from_raw(raw: RawQueue) -> Queue<T> {

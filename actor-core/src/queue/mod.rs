@@ -41,7 +41,7 @@ mod task;
 mod tests;
 
 pub use error::{CreateError, RecvError, SendError};
-pub use future::{RecvFuture, SendFuture};
+pub use future::{RecvFuture, RecvTaskFuture, SendFuture};
 pub use handle::{Close, Queue};
 pub use options::Options;
 pub use recv::Iter;

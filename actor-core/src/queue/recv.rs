@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::Queue;
 use super::error::RecvError;
-use super::future::RecvFuture;
+use super::future::{RecvFuture, RecvTaskFuture};
 use super::task::Task;
 use crate::shm::hands::Held;
 use crate::shm::post::Wake;
@@ -86,6 +86,11 @@ impl<T: DeserializeOwned> Queue<T> {
         self.recv_task_until(deadline.into())
     }
 
+    /// [`recv_task`](Queue::recv_task), async. A dropped future has received nothing.
+    pub fn recv_task_async(&self) -> RecvTaskFuture<'_, T> {
+        RecvTaskFuture::new(self)
+    }
+
     /// Receives until the queue is closed and drained. Items that cannot be decoded are passed over.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { queue: self }
@@ -96,7 +101,10 @@ impl<T: DeserializeOwned> Queue<T> {
     }
 
     fn recv_task_until(&self, deadline: Deadline) -> Result<Task<T>, RecvError> {
-        let held = self.raw.take(deadline)?;
+        self.raw.take(deadline).and_then(|held| self.decode_as_task(held))
+    }
+
+    pub(super) fn decode_as_task(&self, held: Held) -> Result<Task<T>, RecvError> {
         let window = self.raw.window().ok_or(RecvError::Closed)?;
         match self.decode(held) {
             Ok(item) => Ok(Task::new(item, self.raw.clone(), window.move_to_hand(held))),

@@ -252,6 +252,32 @@ fn async_ends_meet() {
     assert_eq!(receiver.join().unwrap(), 199 * 200 / 2);
 }
 
+#[test]
+fn an_async_task_is_a_task_and_a_dropped_future_takes_none() {
+    let queue = Queue::<u32>::bounded(2).unwrap();
+    let waker = std::sync::Arc::new(Count::default());
+    let mut dropped = queue.recv_task_async();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(std::pin::Pin::new(&mut dropped).poll(&mut context).is_pending());
+    let mut receiving = queue.recv_task_async();
+    let waker_of_it = waker.clone().into();
+    let mut poll = || std::pin::Pin::new(&mut receiving).poll(&mut std::task::Context::from_waker(&waker_of_it));
+    assert!(poll().is_pending());
+    drop(dropped);
+    queue.send(7).unwrap();
+    until_woken(&waker);
+    let std::task::Poll::Ready(Ok(task)) = poll() else { panic!("there is one") };
+    assert_eq!((*task, task.delivery_count()), (7, 1));
+    drop(task);
+    let task = futures::executor::block_on(queue.recv_task_async()).unwrap();
+    assert_eq!((*task, task.delivery_count()), (7, 2));
+    assert!(!queue.join_deadline(Instant::now()), "it is still held");
+    task.done();
+    assert!(queue.join_deadline(Instant::now()));
+    queue.close(Close::Drain);
+    assert!(matches!(futures::executor::block_on(queue.recv_task_async()), Err(RecvError::Closed)));
+}
+
 /// There is an extent for it, but no slot: room must be waited for at both.
 #[test]
 fn a_large_async_item_waits_for_a_slot() {
@@ -262,13 +288,18 @@ fn a_large_async_item_waits_for_a_slot() {
     let mut poll = || std::pin::Pin::new(&mut sending).poll(&mut std::task::Context::from_waker(&waker.clone().into()));
     assert!(poll().is_pending());
     assert_eq!(queue.recv(), Ok(vec![1]));
+    until_woken(&waker);
+    assert!(matches!(poll(), std::task::Poll::Ready(Ok(()))));
+    assert!(poll().is_pending(), "it is sent once");
+    assert_eq!(queue.recv(), Ok(vec![2; 1000]));
+}
+
+fn until_woken(waker: &Count) {
     let start = Instant::now();
     while waker.0.load(Relaxed) == 0 {
         assert!(start.elapsed() < SOON, "never woken");
         std::thread::yield_now();
     }
-    assert!(matches!(poll(), std::task::Poll::Ready(Ok(()))));
-    assert_eq!(queue.recv(), Ok(vec![2; 1000]));
 }
 
 #[derive(Default)]

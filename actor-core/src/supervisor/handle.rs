@@ -73,6 +73,14 @@ impl Supervisor {
         self.stop_by(Deadline::after(timeout))
     }
 
+    /// [`stop_timeout`](Supervisor::stop_timeout) with a point in time.
+    ///
+    /// # Errors
+    /// As for [`stop_timeout`](Supervisor::stop_timeout).
+    pub fn stop_deadline(&self, deadline: Instant) -> Result<SupervisorEnd, SupervisorError> {
+        self.stop_by(deadline.into())
+    }
+
     fn stop_by(&self, deadline: Deadline) -> Result<SupervisorEnd, SupervisorError> {
         end(ask(&Request::StopSupervisor { supervisor: self.id }, deadline)?)
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actor_core::node::counters;
 use actor_core::prelude::*;
@@ -149,6 +149,8 @@ fn t_18_an_incarnation_means_one_life() {
         assert!(after.is_alive() && !before.is_alive());
         assert!(matches!(before.kill(), Err(StopError::NoProc { .. })));
         assert!(matches!(before.stop(), Err(StopError::NoProc { .. })));
+        assert!(matches!(before.stop_now(), Err(StopError::NoProc { .. })));
+        assert!(matches!(before.stop_deadline(Instant::now()), Err(StopError::NoProc { .. })));
         let refused = worker.in_life(before).note(6, Act::Note).send();
         assert!(matches!(refused, Err(SendError::NoProc(_))), "{refused:?}");
         let refused = worker.in_life(before).ask(7, Act::Note).wait();
@@ -162,7 +164,7 @@ fn t_18_an_incarnation_means_one_life() {
         assert_eq!(desk.entry(), first(9, 3));
         assert_eq!(all_dead_letters().iter().map(number_in).collect::<Vec<_>>(), [8]);
         let last = worker.incarnation().expect("it lives again");
-        assert_eq!(last.stop().unwrap().reason, ExitReason::Shutdown(None));
+        assert_eq!(last.stop_now().unwrap().reason, ExitReason::Shutdown(None));
         finish(&app, desk);
     });
 }

@@ -150,7 +150,7 @@ fn d_16_a_stop_is_bounded_whatever_is_queued() {
         desk.open_gate(10);
         desk.entries(11);
         let (begin, limit) = (Instant::now(), Duration::from_millis(100));
-        let report = worker.stop_timeout(limit).unwrap();
+        let report = worker.stop_deadline(begin + limit).unwrap();
         let took = begin.elapsed();
         assert_eq!(report.reason, ExitReason::Killed { by: KilledBy::ShutdownTimeout });
         assert!(limit <= took && took < bound(Duration::from_secs(1)), "{took:?}");

@@ -71,7 +71,7 @@ fn p_04_stop_kills_who_does_not_hear() {
         assert!(matches!(process.join(), Err(JoinError::Died(_))));
         // And one that hears is not killed.
         let process = Process::spawn(foreign::sleep_in_c, 1000).unwrap();
-        let report = process.stop(Duration::from_secs(1000)).unwrap();
+        let report = process.stop_deadline(Instant::now() + Duration::from_secs(1000)).unwrap();
         assert_eq!(report.reason, ExitReason::Signaled { signal: 15, core: false });
         up.close(actor_core::queue::Close::Now);
     });

@@ -34,33 +34,43 @@ fn is_full<T>(sent: Result<(), SendError<T>>) -> Result<(), bool> {
 }
 
 /// Those that wait, by name.
-const SENDS: [(&str, Send); 4] = [
+const SENDS: [(&str, Send); 8] = [
     ("send_timeout", |queue, time| is_full(queue.send_timeout(1, time.timeout))),
     ("send_deadline", |queue, time| is_full(queue.send_deadline(1, time.deadline))),
     ("send_batch_timeout", |queue, time| is_full(queue.send_batch_timeout(vec![1], time.timeout))),
+    ("send_batch_deadline", |queue, time| is_full(queue.send_batch_deadline(vec![1], time.deadline))),
     ("send_bytes_timeout", |queue, time| is_full(queue.send_bytes_timeout(&[1], time.timeout))),
+    ("send_bytes_deadline", |queue, time| is_full(queue.send_bytes_deadline(&[1], time.deadline))),
+    ("send_bytes_batch_timeout", |queue, time| is_full(queue.send_bytes_batch_timeout(&[[1]], time.timeout))),
+    ("send_bytes_batch_deadline", |queue, time| is_full(queue.send_bytes_batch_deadline(&[[1]], time.deadline))),
 ];
 
-const TRY_SENDS: [(&str, Send); 3] = [
+const TRY_SENDS: [(&str, Send); 4] = [
     ("try_send", |queue, _| is_full(queue.try_send(1))),
     ("try_send_batch", |queue, _| is_full(queue.try_send_batch(vec![1]))),
     ("try_send_bytes", |queue, _| is_full(queue.try_send_bytes(&[1]))),
+    ("try_send_bytes_batch", |queue, _| is_full(queue.try_send_bytes_batch(&[[1]]))),
 ];
 
-const RECEIVES: [(&str, Receive); 6] = [
+const RECEIVES: [(&str, Receive); 10] = [
     ("recv_timeout", |queue, time| queue.recv_timeout(time.timeout).map(drop)),
     ("recv_deadline", |queue, time| queue.recv_deadline(time.deadline).map(drop)),
     ("recv_task_timeout", |queue, time| queue.recv_task_timeout(time.timeout).map(Task::done).map(|_| ())),
     ("recv_task_deadline", |queue, time| queue.recv_task_deadline(time.deadline).map(Task::done).map(|_| ())),
     ("recv_batch_timeout", |queue, time| queue.recv_batch_timeout(9, time.timeout).map(drop)),
+    ("recv_batch_deadline", |queue, time| queue.recv_batch_deadline(9, time.deadline).map(drop)),
     ("recv_into_timeout", |queue, time| queue.recv_into_timeout(&mut [0; 9], time.timeout).map(drop)),
+    ("recv_into_deadline", |queue, time| queue.recv_into_deadline(&mut [0; 9], time.deadline).map(drop)),
+    ("recv_bytes_batch_timeout", |queue, time| queue.recv_bytes_batch_timeout(9, time.timeout, |_| ()).map(drop)),
+    ("recv_bytes_batch_deadline", |queue, time| queue.recv_bytes_batch_deadline(9, time.deadline, |_| ()).map(drop)),
 ];
 
-const TRY_RECEIVES: [(&str, Receive); 4] = [
+const TRY_RECEIVES: [(&str, Receive); 5] = [
     ("try_recv", |queue, _| queue.try_recv().map(drop)),
     ("try_recv_task", |queue, _| queue.try_recv_task().map(Task::done).map(|_| ())),
     ("try_recv_batch", |queue, _| queue.try_recv_batch(9).map(drop)),
     ("try_recv_into", |queue, _| queue.try_recv_into(&mut [0; 9]).map(drop)),
+    ("try_recv_bytes_batch", |queue, _| queue.try_recv_bytes_batch(9, |_| ()).map(drop)),
 ];
 
 const WHILE: Duration = Duration::from_millis(50);
@@ -120,6 +130,7 @@ fn who_receives_until_some_time() {
                 });
             }
             assert!(queue.join_timeout(Duration::ZERO), "{name}: all is done");
+            assert!(queue.join_deadline(Time::past().deadline), "{name}: all is done");
             queue.close(Close::Drain);
             assert_eq!(receive(&queue, Time::after(WHILE)), Err(RecvError::Closed), "{name}");
         }
