@@ -172,7 +172,7 @@ fn wait_and_take(window: &Window, deadline: Deadline) -> Result<Held, RecvError>
 /// Wakes a producer for slots that were released quietly, and who waits for the last of them.
 pub(super) fn wake_producer(window: &Window) {
     Mapped::fence();
-    window.room().notify();
+    window.notify_freed();
     window.notify_if_idle();
 }
 

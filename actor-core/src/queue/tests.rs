@@ -342,3 +342,37 @@ fn many_threads_lose_and_double_nothing() {
         assert_eq!(sum, 3 * ITEMS * (ITEMS + 1) / 2);
     });
 }
+
+/// A ring in which consumers hold every slot has no place to end at, until one of them lets go.
+#[test]
+fn the_end_is_seen_when_all_slots_were_held() {
+    type Release = fn(&Queue<u32>, Held);
+    let now: Release = |queue, held| queue.raw.window().unwrap().finish(held, Wake::Now);
+    let later: Release = |queue, held| {
+        queue.raw.window().unwrap().finish(held, Wake::Later);
+        raw::wake_producer(queue.raw.window().unwrap());
+    };
+    let to_hand: Release = |queue, held| {
+        let window = queue.raw.window().unwrap();
+        assert!(matches!(window.move_to_hand(held), Held::Hand { .. }));
+    };
+    for release in [now, later, to_hand] {
+        let queue = Queue::<u32>::bounded(1).unwrap();
+        queue.send(1).unwrap();
+        let held = queue.raw.take(Deadline::Now).unwrap();
+        queue.close(Close::Drain);
+        let begin = Instant::now();
+        let other = std::thread::spawn({
+            let queue = queue.clone();
+            move || queue.recv_timeout(2 * SOON)
+        });
+        let items = &queue.raw.window().unwrap().header().items.word;
+        while items.load(Relaxed) & 1 == 0 {
+            assert!(begin.elapsed() < SOON, "the other does not wait");
+            std::thread::yield_now();
+        }
+        release(&queue, held);
+        assert_eq!(other.join().unwrap(), Err(RecvError::Closed));
+        assert!(begin.elapsed() < SOON, "it was not woken");
+    }
+}

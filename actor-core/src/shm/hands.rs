@@ -151,7 +151,7 @@ impl Window {
         match (held, wake) {
             (Held::Slot(claim), Wake::Now) => {
                 slots::release(self, claim.position);
-                self.room().notify();
+                self.notify_freed();
             }
             (Held::Slot(claim), Wake::Later) => slots::release_quietly(self, claim.position),
             (Held::Hand { index, .. }, _) => self.free_hand(index),
@@ -161,6 +161,17 @@ impl Window {
             self.ask_for_trim();
         }
         self.notify_if_idle();
+    }
+
+    /// Wakes those who wait for a slot that was freed: producers, and consumers of a closing queue,
+    /// which has no place to end at while consumers hold all slots. The slot was freed before, and a
+    /// full fence lies in between.
+    #[inline]
+    pub(crate) fn notify_freed(&self) {
+        self.room().notify();
+        if has_flags(&self.header().state.flags, flags::CLOSING) {
+            self.items().notify_each();
+        }
     }
 
     /// Wakes those who wait for the queue to be idle, if it is. The message that was finished last
@@ -244,7 +255,7 @@ impl Window {
         // The move: dead before this store, the slot counts; dead after it, the hand.
         hand.word.store(SlotWord::new(State::Claimed, me, claim.count, lap).0, Release);
         slots::release(self, claim.position);
-        self.room().notify();
+        self.notify_freed();
         Held::Hand { index, count: claim.count }
     }
 
