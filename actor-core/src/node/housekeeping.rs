@@ -8,7 +8,7 @@ use crate::exit::ExitReport;
 use crate::id::{Participant, WindowId};
 use crate::mailbox::Mailbox;
 use crate::shm::table;
-use crate::shm::window::{Kind, Window, flags, has_flags};
+use crate::shm::window::{Kind, Window};
 
 /// How long after a large message the memory of large messages is given back. Long enough for a
 /// stream of them not to notice, short enough to be gone within a second.
@@ -42,12 +42,8 @@ impl Node {
 
     /// Takes a queue down that nobody has a handle on, and to which none can be under way.
     pub(super) fn free_if_unused(&mut self, window: &Window) {
-        let end = self.segment.participants_end();
-        let is_attached = |number: u16| self.segment.record(Participant(number)).is_attached(window.id.index);
-        let is_closed = has_flags(&window.header().state.flags, flags::CLOSING);
-        if (!window.is_escaped() || is_closed) && !(Participant::NODE.0..end).any(is_attached) {
-            self.take_down(window.id);
-        }
+        let is_attached = |who: Participant| self.segment.record(who).is_attached(window.id.index);
+        table::take_down_unused(window, is_attached);
     }
 
     /// Gives back what large messages have left, unless there are new ones.

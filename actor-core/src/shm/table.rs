@@ -1,6 +1,7 @@
 //! The table of windows: who has which part of the segment, and how it is given and taken.
 //!
-//! The table has a word for each window: `state:3 | participant:14 | escaped:1 | 0:14 | generation:32`.
+//! The table has a word for each window:
+//! `state:3 | participant:14 | escaped:1 | attachments:14 | generation:32`.
 //!
 //! ```text
 //! FREE ──claim (CAS)──► BUILDING(p) ──publish──► LIVE(p) ──node: nobody can be in it──► FREE
@@ -11,13 +12,19 @@
 //! Any process makes windows; only the node takes them down, because only it knows who is alive.
 //! It withdraws every slot and extent first, so that nobody can be in the middle of a copy when
 //! the memory is given to somebody else.
+//!
+//! A queue is held by those who are attached to it. To look at all of them takes a while, in which
+//! a handle may go from one that comes later in the look to one that came before. So whoever
+//! attaches sets his bit first and then counts himself in the word, and the node takes the queue
+//! down only from the word that it has read before the look. Likewise a handle is noted as sent
+//! before it is: who looks at the bits and finds nobody cannot have missed that.
 
 use std::io;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::layout::Shape;
 use super::segment::{Segment, TableEntry, WINDOW_CLASSES};
-use super::window::{Kind, Window};
+use super::window::{Kind, Window, flags, has_flags};
 use crate::id::{Participant, WindowId};
 
 /// The word of a window in the table.
@@ -34,6 +41,9 @@ pub(super) enum Life {
 impl TableWord {
     const PARTICIPANT_SHIFT: u32 = 3;
     pub(super) const ESCAPED: u64 = 1 << 17;
+    /// How many times somebody has attached: wraps, long after any look.
+    const ATTACHMENTS_SHIFT: u32 = 18;
+    const ATTACHMENTS_MASK: u64 = 0x3fff;
     const GENERATION_SHIFT: u32 = 32;
 
     pub(super) const fn new(life: Life, participant: Participant, generation: u32) -> TableWord {
@@ -62,6 +72,17 @@ impl TableWord {
 
     pub(super) const fn is(self, id: WindowId) -> bool {
         matches!(self.life(), Life::Live) && self.generation() == id.generation
+    }
+
+    /// The same with one attachment more.
+    const fn attached(self) -> TableWord {
+        let count = (self.0 >> Self::ATTACHMENTS_SHIFT).wrapping_add(1) & Self::ATTACHMENTS_MASK;
+        TableWord(self.0 & !(Self::ATTACHMENTS_MASK << Self::ATTACHMENTS_SHIFT) | count << Self::ATTACHMENTS_SHIFT)
+    }
+
+    /// The same, sent somewhere.
+    const fn escaped(self) -> TableWord {
+        TableWord(self.0 | Self::ESCAPED)
     }
 }
 
@@ -137,6 +158,53 @@ pub(crate) fn kind(window: &Window) -> Option<Kind> {
     }
 }
 
+/// Counts whoever has set his bit for this window. False: it is gone.
+pub(super) fn count_attachment(entry: &TableEntry, id: WindowId) -> bool {
+    change(entry, id, TableWord::attached)
+}
+
+/// Notes that a handle on this window, which the caller has, is about to be sent.
+pub(super) fn note_escape(entry: &TableEntry, id: WindowId) {
+    change(entry, id, TableWord::escaped);
+}
+
+/// Changes the word of a live window. False: it is gone.
+fn change(entry: &TableEntry, id: WindowId, to: impl Fn(TableWord) -> TableWord) -> bool {
+    let mut seen = TableWord(entry.word.load(Acquire));
+    while seen.is(id) {
+        if to(seen) == seen {
+            return true;
+        }
+        match entry.word.compare_exchange(seen.0, to(seen).0, AcqRel, Acquire) {
+            Ok(_) => return true,
+            Err(now) => seen = TableWord(now),
+        }
+    }
+    false
+}
+
+/// Takes a queue down on which nobody has a handle, and to which none can be under way. False:
+/// somebody has one, or may get one. Called by the node only, which says who is attached.
+pub(crate) fn take_down_unused(window: &Window, is_attached: impl Fn(Participant) -> bool) -> bool {
+    let segment = window.segment;
+    let Some(entry) = segment.table_entry(window.id.index) else { return false };
+    let seen = TableWord(entry.word.load(Acquire));
+    let is_closed = has_flags(&window.header().state.flags, flags::CLOSING);
+    let may_be_under_way = seen == seen.escaped() && !is_closed;
+    if !seen.is(window.id) || may_be_under_way || (1..segment.participants_end()).map(Participant).any(is_attached) {
+        return false;
+    }
+    // Whoever attached or sent a handle during the look has changed the word, and asks for another
+    // look when he lets go.
+    let leaving = TableWord::new(Life::Building, segment.me(), window.id.generation);
+    if entry.word.compare_exchange(seen.0, leaving.0, AcqRel, Acquire).is_err() {
+        return false;
+    }
+    // Nobody is at work in it: to be so takes a handle.
+    free(segment, window.id, entry, window.lap_end().max(entry.lap_base.load(Relaxed)));
+    true
+}
+
 /// Takes a window down that nobody needs any more. False: somebody is still at work in it. Called
 /// by the node only.
 pub(crate) fn take_down(window: &Window) -> bool {
@@ -154,9 +222,6 @@ pub(crate) fn take_down(window: &Window) -> bool {
     }
     // A blob has no laps of its own, and those before it still count.
     let lap = window.lap_end().max(entry.lap_base.load(Relaxed));
-    for participant in 1..segment.participants_end() {
-        segment.record(Participant(participant)).detach(window.id.index);
-    }
     free(segment, window.id, entry, lap);
     true
 }
@@ -174,7 +239,11 @@ pub(crate) fn recover_building(segment: &'static Segment, index: u16, dead: Part
 fn free(segment: &Segment, id: WindowId, entry: &TableEntry, lap: u64) {
     // Not live before it is zero: whoever was stopped in the middle of a claim, finds what it has
     // expected in the zeroes and then asks whether the window is still its own, is told so.
-    entry.word.store(TableWord::new(Life::Building, segment.me(), id.generation).0, Release);
+    entry.word.swap(TableWord::new(Life::Building, segment.me(), id.generation).0, AcqRel);
+    // Nobody is counted any more, so a bit that is set from here on is taken back by who has set it.
+    for participant in 1..segment.participants_end() {
+        segment.record(Participant(participant)).detach(id.index);
+    }
     if let Some((_, size)) = segment.window_place(id.index) {
         segment.punch(id.index, 0, size);
     }
@@ -216,5 +285,44 @@ mod tests {
         let before = entry.lap_base.load(Relaxed);
         assert!(take_down(&blob));
         assert!(before <= entry.lap_base.load(Relaxed));
+    }
+
+    fn queue() -> Window {
+        let shape = Shape { capacity: 1, hands: 0, message_max: 64, bytes: 0 };
+        Window::make(segment().unwrap(), Kind::Queue, shape).unwrap()
+    }
+
+    /// Each look finds nobody, and something happens during it.
+    #[test]
+    fn a_queue_stays_when_a_handle_moves_during_the_look() {
+        let window = queue();
+        let entry = window.segment.table_entry(window.id.index).unwrap();
+        let look = |act: &dyn Fn()| {
+            take_down_unused(&window, |_| {
+                act();
+                false
+            })
+        };
+        assert!(!look(&|| window.mark_escaped()), "it was sent");
+        assert!(!look(&|| ()), "it is under way");
+        crate::shm::window::raise_flags(&window, flags::CLOSING);
+        assert!(!look(&|| assert!(count_attachment(entry, window.id))), "it has arrived");
+        assert!(!take_down_unused(&window, |_| true), "somebody has it");
+        assert!(window.is_live());
+        assert!(look(&|| ()));
+        assert!(!window.is_live() && !count_attachment(entry, window.id), "who comes now comes too late");
+    }
+
+    #[test]
+    fn attachments_wrap_and_change_nothing_else() {
+        let mut word = TableWord::new(Life::Live, Participant(9), 7).escaped();
+        let id = WindowId { index: 1, generation: 7 };
+        for _ in 0..=TableWord::ATTACHMENTS_MASK {
+            let next = word.attached();
+            assert!(next != word && next.is(id) && next == next.escaped());
+            assert_eq!(next.participant(), Participant(9));
+            word = next;
+        }
+        assert!(word == TableWord::new(Life::Live, Participant(9), 7).escaped());
     }
 }

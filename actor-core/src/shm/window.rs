@@ -10,13 +10,13 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::event::Event;
 use super::layout::{HAND_BYTES, Header, Layout, SLOT_BYTES, Shape, SlotHead};
 use super::segment::Segment;
 use super::slots::{Position, Ring, SlotWord, State};
-use super::table::{Life, MakeError, TableWord, claim};
+use super::table::{self, Life, MakeError, TableWord, claim};
 use super::words::Mapped;
 use crate::id::{Participant, WindowId};
 use crate::sys::cpu;
@@ -55,14 +55,12 @@ impl Window {
     pub(crate) fn make(segment: &'static Segment, kind: Kind, shape: Shape) -> Result<Window, MakeError> {
         let layout = Layout::of(shape).ok_or(MakeError::Shape(shape))?;
         let record = segment.record(segment.me());
-        // One at a time, because the record has one word for the window that is being made.
-        static MAKING: Mutex<()> = Mutex::new(());
-        let making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        let attaching = attaching();
         let (index, entry, generation) = claim(segment, layout.total)?;
         let id = WindowId { index, generation };
         record.attach(index);
         record.set_building(None);
-        drop(making);
+        drop(attaching);
         let (base, _) = segment.window_place(index).ok_or(MakeError::Exhausted)?;
         let window = Window { id, layout, segment, base, _not_auto: PhantomData };
         if let Err(error) = segment.allocate(index, 0, layout.committed) {
@@ -106,12 +104,13 @@ impl Window {
             return None;
         }
         let record = segment.record(segment.me());
-        let is_new = record.attach(id.index);
-        // The node may have taken the window down before it could see the bit.
+        let attaching = attaching();
+        if record.attach(id.index) && !table::count_attachment(entry, id) {
+            // The node has taken the window down before it could see the bit.
+            record.detach(id.index);
+        }
+        drop(attaching);
         if !is_ours() {
-            if is_new {
-                record.detach(id.index);
-            }
             return None;
         }
         Window::view(segment, id).filter(|window| window.header().fixed.kind.load(Relaxed) == kind as u32)
@@ -235,11 +234,8 @@ impl Window {
 
     /// Marks the window as sent somewhere: it then outlives the handles of this process.
     pub(crate) fn mark_escaped(&self) {
-        if let Some(entry) = self.segment.table_entry(self.id.index)
-            && entry.word.load(Relaxed) & TableWord::ESCAPED == 0
-            && self.is_live()
-        {
-            entry.word.fetch_or(TableWord::ESCAPED, AcqRel);
+        if let Some(entry) = self.segment.table_entry(self.id.index) {
+            table::note_escape(entry, self.id);
         }
     }
 
@@ -247,10 +243,6 @@ impl Window {
     pub(crate) fn maker(&self) -> Participant {
         let entry = self.segment.table_entry(self.id.index);
         entry.map_or(Participant::NOBODY, |entry| TableWord(entry.word.load(Acquire)).participant())
-    }
-
-    pub(crate) fn is_escaped(&self) -> bool {
-        self.segment.table_entry(self.id.index).is_some_and(|entry| entry.word.load(Acquire) & TableWord::ESCAPED != 0)
     }
 
     /// Withdraws every slot, hand and extent. False: a live participant is at work in one; try
@@ -288,6 +280,14 @@ impl Window {
         let last = (0..self.layout.shape.capacity).map(|index| SlotWord(self.slot(index).word.load(Relaxed)).lap());
         last.max().map_or(0, |lap| lap + 1)
     }
+}
+
+/// One thread of this process at a time makes a window or attaches to one. The record has one word
+/// for the window that is being made; and a bit that one thread has set and is about to take back
+/// must not be taken by another for one that stays.
+fn attaching() -> MutexGuard<'static, ()> {
+    static ATTACHING: Mutex<()> = Mutex::new(());
+    ATTACHING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ring for Window {
