@@ -71,12 +71,14 @@ impl ExtentWord {
 }
 
 /// Claims the first free extent at or after `hint`, else the first of all. The second value says
-/// whether it is cold: then allocate it and call [`warm`].
+/// whether it is cold: then allocate it and call [`warm`]. `is_ours` is asked between look and claim:
+/// where it says no, something else may lie by now.
 pub(crate) fn claim<'a, W: Word<u64> + 'a>(
     count: u32,
     word: impl Fn(u32) -> &'a W,
     hint: u32,
     me: Participant,
+    is_ours: impl Fn() -> bool,
 ) -> Option<(u32, bool)> {
     let hint = if hint < count { hint } else { 0 };
     (hint..count).chain(0..hint).find_map(|index| {
@@ -87,6 +89,9 @@ pub(crate) fn claim<'a, W: Word<u64> + 'a>(
             _ => return None,
         };
         let mine = seen.then(if cold { State::ColdOwned } else { State::WarmOwned }, me);
+        if !is_ours() {
+            return None;
+        }
         word(index).compare_exchange(seen.0, mine.0, Acquire).ok().map(|_| (index, cold)) // PAIR: extent-freed
     })
 }
@@ -173,7 +178,7 @@ mod tests {
     #[test]
     fn smoke() {
         let words = words();
-        let claim_for = |who| claim(3, |i| &words[i as usize], 0, who);
+        let claim_for = |who| claim(3, |i| &words[i as usize], 0, who, || true);
         assert_eq!(claim_for(A), Some((0, true)));
         warm(&words[0], A);
         assert_eq!(claim_for(A), Some((1, true)));
@@ -187,7 +192,7 @@ mod tests {
     fn recovery_frees_what_nothing_refers_to() {
         let words = words();
         for _ in 0..3 {
-            claim(3, |i| &words[i as usize], 0, A).unwrap();
+            claim(3, |i| &words[i as usize], 0, A, || true).unwrap();
         }
         warm(&words[1], A);
         take_over(&words[2], B);
@@ -200,7 +205,7 @@ mod tests {
     #[test]
     fn recovery_loses_against_a_new_owner() {
         let words = words();
-        claim(1, |i| &words[i as usize], 0, A).unwrap();
+        claim(1, |i| &words[i as usize], 0, A, || true).unwrap();
         assert!(!recover(&words[0], A, || {
             take_over(&words[0], B);
             false
@@ -211,10 +216,10 @@ mod tests {
     #[test]
     fn sealed_extents_are_never_claimed() {
         let words = words();
-        claim(3, |i| &words[i as usize], 0, A).unwrap();
+        claim(3, |i| &words[i as usize], 0, A, || true).unwrap();
         assert!(!seal(&words[0]));
         assert!(seal(&words[1]) && seal(&words[2]));
-        assert_eq!(claim(3, |i| &words[i as usize], 0, B), None);
+        assert_eq!(claim(3, |i| &words[i as usize], 0, B, || true), None);
         free_cold(&words[0]);
         assert!(seal(&words[0]));
     }

@@ -130,13 +130,15 @@ impl Window {
     }
 
     fn claim_extent(&self, length: u64) -> io::Result<Option<u32>> {
-        let me = self.segment.me();
+        let (me, is_ours) = (self.segment.me(), || self.is_live());
         for (class, hint) in self.layout.classes().iter().zip(&self.header().extent_hints) {
             if class.size < length {
                 continue;
             }
             let word = |index: u32| self.extent_word(class.first + index);
-            let Some((index, is_cold)) = extent::claim(class.count, word, hint.load(Relaxed), me) else { continue };
+            let Some((index, is_cold)) = extent::claim(class.count, word, hint.load(Relaxed), me, is_ours) else {
+                continue;
+            };
             // A window that was taken down and given to another is zero like a new one, so a claim
             // that began before can succeed there. What is owned keeps its window.
             if !self.is_live() {
@@ -144,6 +146,8 @@ impl Window {
                     true => extent::free_cold(word(index)),
                     false => extent::free(word(index)),
                 }
+                // Somebody may have looked meanwhile, and found all in use.
+                self.extent_room().notify_each();
                 return Ok(None);
             }
             hint.store(index + 1, Relaxed);

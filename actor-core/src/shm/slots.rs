@@ -61,6 +61,10 @@ pub(crate) trait Ring {
     fn returns_made(&self) -> &<Self::Memory as Memory>::Word64;
     /// The value of `returns_made` at the last look that found nothing.
     fn returns_seen(&self) -> &<Self::Memory as Memory>::Word64;
+    /// Whether this still is the ring that its handle means, and no other that lies there now.
+    fn is_ours(&self) -> bool {
+        true
+    }
     /// Asks for the line of a slot that will be written soon.
     fn prefetch(&self, _index: u32) {}
 }
@@ -89,7 +93,7 @@ pub(crate) struct Claim {
 }
 
 /// More steps than any honest walk takes: a walk over memory that a broken peer rewrites ends.
-const fn steps_max(capacity: u32) -> u32 {
+pub(crate) const fn steps_max(capacity: u32) -> u32 {
     4 * capacity + 64
 }
 
@@ -112,6 +116,8 @@ pub(crate) fn claim_write<R: Ring>(ring: &R, me: Participant) -> Result<Position
             continue;
         }
         match seen.state() {
+            // After the look at the word: laps do not come again, so the claim fails in the next ring.
+            State::Free if !ring.is_ours() => return Err(Refused::NotNow),
             State::Free => {
                 let mine = SlotWord::new(State::Writing, me, 0, seen.lap());
                 if word.compare_exchange(seen.0, mine.0, Acquire).is_ok() {

@@ -294,6 +294,11 @@ impl Ring for Window {
     type Memory = Mapped;
 
     #[inline]
+    fn is_ours(&self) -> bool {
+        self.is_live()
+    }
+
+    #[inline]
     fn capacity(&self) -> u32 {
         self.layout.shape.capacity
     }

@@ -28,7 +28,7 @@ impl Large {
     }
 
     fn claim(&self, me: Participant) -> bool {
-        let claimed = extent::claim(1, |_| &self.word, 0, me);
+        let claimed = extent::claim(1, |_| &self.word, 0, me, || true);
         if let Some((_, true)) = claimed {
             extent::warm(&self.word, me);
         }

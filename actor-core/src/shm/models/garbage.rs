@@ -54,7 +54,7 @@ fn every_extent_function_ends_on_any_words() {
     let mut random = Random(5);
     for _ in 0..20_000 {
         let words: Vec<AtomicU64> = (0..3).map(|_| AtomicU64::new(garbage(&mut random, 0))).collect();
-        let claimed = extent::claim(3, |index| &words[index as usize], random.next() as u32, A);
+        let claimed = extent::claim(3, |index| &words[index as usize], random.next() as u32, A, || true);
         assert!(claimed.is_none_or(|(index, _)| index < 3));
         for word in &words {
             extent::recover(word, A, || false);

@@ -185,7 +185,7 @@ fn stopped_sleeper_hides_nobody() {
 fn extent_wakeup_not_lost() {
     check(3, || {
         let word = Rc::new((Word64::new(0), Futex::new(0), Word64::new(0)));
-        let claim = |word: &(Word64, Futex, Word64), me| extent::claim(1, |_| &word.0, 0, me);
+        let claim = |word: &(Word64, Futex, Word64), me| extent::claim(1, |_| &word.0, 0, me, || true);
         assert_eq!(claim(&word, A), Some((0, true)));
         extent::warm(&word.0, A);
         let waiter = {
