@@ -124,7 +124,9 @@ impl Node {
     /// still writing a message; look again later.
     pub(super) fn empty(&mut self, mailbox: &Mailbox, report: &ExitReport) -> bool {
         let mut payload = Vec::new();
-        while let Ok(claim) = slots::take_next(&mailbox.window, self.segment.me()) {
+        // Nothing is accepted any more. A broken peer that goes on is met again later.
+        for _ in 0..slots::steps_max(mailbox.window.layout.shape.capacity) {
+            let Ok(claim) = slots::take_next(&mailbox.window, self.segment.me()) else { break };
             if let Some(envelope) = mailbox.read(claim, &mut payload) {
                 match envelope.reply {
                     Some(_) if report.reason.is_normal() => {

@@ -64,7 +64,7 @@ impl Window {
     #[cold]
     fn take_returned(&self) -> Option<Held> {
         let me = self.segment.me();
-        loop {
+        for _ in 0..self.rounds_max() {
             let made = self.header().consumers.returns_made.load(Acquire); // PAIR: slot-returned
             let slot =
                 slots::oldest_returned(self).map(|(index, seen)| (Position::new(seen.lap(), index), index, seen));
@@ -88,12 +88,19 @@ impl Window {
                 });
             }
         }
+        None
+    }
+
+    /// More rounds than it takes to come to the end of all messages: what a broken peer rewrites ends.
+    fn rounds_max(&self) -> u32 {
+        slots::steps_max(self.layout.shape.capacity + self.layout.shape.hands)
     }
 
     fn oldest_returned_hand(&self) -> Option<(Position, u32, SlotWord)> {
         self.hands()
             .map(|index| {
-                (Position(self.origin(index).load(Relaxed)), index, SlotWord(self.hand(index).word.load(Acquire)))
+                let seen = SlotWord(self.hand(index).word.load(Acquire));
+                (Position(self.origin(index).load(Relaxed)), index, seen)
             })
             .filter(|(.., seen)| seen.state() == State::Returned)
             .reduce(|oldest, other| if other.0.is_before(oldest.0) { other } else { oldest })
@@ -215,13 +222,9 @@ impl Window {
     #[cold]
     fn discard(&self) {
         // Each round takes a message or ends; producers that were under way come here themselves.
-        while !slots::seal(self) {
-            match self.take() {
-                Ok(held) => self.finish(held, Wake::Now),
-                Err(_) => break,
-            }
-        }
-        while let Ok(held) = self.take() {
+        for _ in 0..self.rounds_max() {
+            slots::seal(self);
+            let Ok(held) = self.take() else { break };
             self.finish(held, Wake::Now);
         }
         self.idle().notify_all();
