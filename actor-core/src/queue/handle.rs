@@ -38,7 +38,9 @@ pub struct Queue<T> {
 /// What closing a queue does to the items in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
-    /// They are still received; then receivers get [`RecvError::Closed`].
+    /// They are still received; then receivers get [`RecvError::Closed`]. An item that a receiver
+    /// holds by then is not waited for, other than by [`join`](Queue::join): if it is given back,
+    /// whoever receives after that gets it.
     Drain,
     /// They are discarded, and receivers get [`RecvError::Closed`] at once.
     Now,

@@ -21,6 +21,13 @@
 //! handle has been in a message, the queue stays, because that message may still be on its way:
 //! until it is [closed](Queue::close) and the last handle is dropped, or the node ends.
 //!
+//! # Who is stopped
+//! A process that is killed holds nobody up. One that is only stopped (by a signal, a debugger, or
+//! with its whole machine) may be so in the middle of a send or a receive: some hundred nanoseconds
+//! for small items. Then receivers wait for the item that is being sent, and senders one round later
+//! for the place of the item that is being received: until the process goes on, or is killed.
+//! Whoever has given a time limit gets its error in time.
+//!
 //! # Which way to receive
 //! | | when the receiver dies with the item |
 //! |---|---|

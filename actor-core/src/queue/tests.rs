@@ -10,6 +10,7 @@ use crate::id::Participant;
 use crate::shm::hands::Held;
 use crate::shm::payload::Meta;
 use crate::shm::post::Wake;
+use crate::shm::slots;
 use crate::time::Deadline;
 use crate::wire;
 
@@ -375,4 +376,56 @@ fn the_end_is_seen_when_all_slots_were_held() {
         assert_eq!(other.join().unwrap(), Err(RecvError::Closed));
         assert!(begin.elapsed() < SOON, "it was not woken");
     }
+}
+
+/// Closing waits for nobody. What is held then and given back later is received by who asks then.
+#[test]
+fn what_is_given_back_after_the_end_is_received() {
+    let queue = Queue::<u32>::bounded(2).unwrap();
+    queue.send(1).unwrap();
+    let task = queue.recv_task().unwrap();
+    queue.close(Close::Drain);
+    assert_eq!(queue.recv(), Err(RecvError::Closed));
+    assert!(!queue.join_timeout(Duration::ZERO), "the task is not done");
+    drop(task);
+    assert!(!queue.join_timeout(Duration::ZERO));
+    assert_eq!((queue.recv(), queue.recv()), (Ok(1), Err(RecvError::Closed)));
+    queue.join();
+}
+
+/// Every form that has a deadline, while nothing can be received or sent.
+fn assert_deadlines_hold(queue: &Queue<u32>) {
+    let moment = Duration::from_millis(10);
+    assert_eq!(queue.try_recv(), Err(RecvError::Empty));
+    assert_eq!(queue.recv_timeout(moment), Err(RecvError::Empty));
+    assert_eq!(queue.recv_deadline(Instant::now() + moment), Err(RecvError::Empty));
+    assert_eq!(queue.recv_task_timeout(moment).err(), Some(RecvError::Empty));
+    assert_eq!(queue.recv_batch_timeout(2, moment), Err(RecvError::Empty));
+    assert_eq!(queue.recv_into_timeout(&mut [0; 8], moment), Err(RecvError::Empty));
+    assert!(matches!(queue.try_send(9), Err(SendError::Full(9))));
+    assert!(matches!(queue.send_timeout(9, moment), Err(SendError::Full(9))));
+    assert!(matches!(queue.send_deadline(9, Instant::now() + moment), Err(SendError::Full(9))));
+    assert!(matches!(queue.send_batch_timeout(vec![9], moment), Err(SendError::Full(_))));
+    assert!(matches!(queue.send_bytes_timeout(&[9], moment), Err(SendError::Full(()))));
+    assert!(!queue.join_timeout(moment));
+}
+
+/// A process that is stopped while it holds a slot is neither dead nor at work.
+#[test]
+fn deadlines_hold_behind_one_who_is_stopped() {
+    let stopped = Participant(777);
+    let queue = Queue::<u32>::bounded(2).unwrap();
+    let window = *queue.raw.window().unwrap();
+    slots::claim_write(&window, stopped).unwrap();
+    queue.send(2).unwrap();
+    assert_deadlines_hold(&queue);
+    window.recover_held(stopped);
+    assert_eq!(queue.recv(), Ok(2), "what it was writing never was");
+
+    (3..5).for_each(|item| queue.send(item).unwrap());
+    (3..5).for_each(|_| assert!(slots::claim_new(&window, stopped).is_ok()));
+    assert_deadlines_hold(&queue);
+    window.recover_held(stopped);
+    assert_eq!((queue.recv(), queue.recv()), (Ok(3), Ok(4)), "what it had is handed out again");
+    queue.join();
 }
