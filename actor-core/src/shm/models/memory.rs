@@ -80,12 +80,12 @@ impl Memory for Checked {
         fence(SeqCst);
     }
 
-    fn sleep(word: &Futex, expected: u32, _: Deadline) -> bool {
+    fn sleep(word: &Futex, expected: u32, deadline: Deadline) -> bool {
         step();
-        word.sleep(expected);
+        let is_woken = word.sleep(expected, deadline != Deadline::Never);
         // Chosen, and dead before it can do anything about it.
         step();
-        true
+        is_woken
     }
 
     fn wake(word: &Futex, count: u32) -> usize {
@@ -119,6 +119,8 @@ impl Word64 {
 
 /// A word that threads can sleep on, as the kernel has it: comparing and falling asleep are one
 /// step against a wake, a wake chooses sleepers in their order, and one that was chosen is awake.
+/// Whose time is up was either chosen before or is chosen no more. There is one deadline for all who
+/// have any, and [`Futex::expire`] is its moment.
 pub(super) struct Futex {
     value: AtomicU32,
     sleepers: Mutex<Sleepers>,
@@ -128,7 +130,16 @@ pub(super) struct Futex {
 #[derive(Default)]
 struct Sleepers {
     next: u32,
-    asleep: VecDeque<u32>,
+    asleep: VecDeque<Sleeper>,
+    /// Those who were asleep when their time was up.
+    expired: Vec<u32>,
+    is_late: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Sleeper {
+    number: u32,
+    has_deadline: bool,
 }
 
 impl Futex {
@@ -136,17 +147,32 @@ impl Futex {
         Futex { value: AtomicU32::new(value), sleepers: Mutex::default(), woken: Condvar::new() }
     }
 
-    fn sleep(&self, expected: u32) {
+    /// False: the time was up before anybody woke it.
+    fn sleep(&self, expected: u32, has_deadline: bool) -> bool {
         let mut sleepers = self.sleepers.lock().unwrap();
         if self.value.load(Acquire) != expected {
-            return;
+            return true;
         }
-        let me = sleepers.next;
+        if has_deadline && sleepers.is_late {
+            return false;
+        }
+        let number = sleepers.next;
         sleepers.next += 1;
-        sleepers.asleep.push_back(me);
-        while sleepers.asleep.contains(&me) {
+        sleepers.asleep.push_back(Sleeper { number, has_deadline });
+        while sleepers.asleep.iter().any(|asleep| asleep.number == number) {
             sleepers = self.woken.wait(sleepers).unwrap();
         }
+        !sleepers.expired.contains(&number)
+    }
+
+    /// The time is up for all who have a deadline, asleep or not yet.
+    pub(super) fn expire(&self) {
+        let mut sleepers = self.sleepers.lock().unwrap();
+        sleepers.is_late = true;
+        let late: Vec<u32> = sleepers.asleep.iter().filter(|it| it.has_deadline).map(|it| it.number).collect();
+        sleepers.asleep.retain(|asleep| !asleep.has_deadline);
+        sleepers.expired.extend(late);
+        self.woken.notify_all();
     }
 
     fn wake(&self, count: u32) -> usize {

@@ -130,18 +130,27 @@ impl Tested {
 
     /// Receives when there is something, as one of several consumers. `None`: the ring has ended.
     pub(super) fn recv(&self, me: Participant) -> Option<Item> {
+        self.recv_until(me, Deadline::Never)
+    }
+
+    /// [`Tested::recv`] until the time of this ring's events is up. `None`: or it is.
+    pub(super) fn recv_in_time(&self, me: Participant) -> Option<Item> {
+        self.recv_until(me, Deadline::Now)
+    }
+
+    fn recv_until(&self, me: Participant, deadline: Deadline) -> Option<Item> {
         let claim = || match slots::claim_read(self, me) {
             Ok(claim) => Some(Some(claim)),
             Err(Refused::Sealed) => Some(None),
             Err(Refused::NotNow) => None,
         };
-        let claim = match self.items().wait(Deadline::Never, claim) {
+        let claim = match self.items().wait(deadline, claim) {
             Waited::Ready(claim) => claim,
             Waited::Slept(claim) => {
                 self.items().chain();
                 claim
             }
-            Waited::TimedOut => unreachable!("the deadline is never"),
+            Waited::TimedOut => None,
         };
         claim.map(|claim| self.finish(claim))
     }

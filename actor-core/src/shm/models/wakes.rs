@@ -89,6 +89,48 @@ fn chained_wake_after_messages_that_appear_together() {
     });
 }
 
+/// One consumer's time is up just when a message comes. If the wake has chosen him, he takes what it
+/// was for; else it has chosen the other.
+#[test]
+fn wakeup_not_lost_to_one_whose_time_is_up() {
+    check(2, || {
+        let ring = Tested::new(1);
+        let consumer = recv_one(&ring, A);
+        let late = {
+            let ring = ring.clone();
+            spawn(move || ring.recv_in_time(B))
+        };
+        let clock = {
+            let ring = ring.clone();
+            spawn(move || ring.items.expire())
+        };
+        ring.try_send(C, 1).unwrap();
+        clock.join().unwrap();
+        if late.join().unwrap().is_some() {
+            ring.try_send(C, 1).unwrap();
+        }
+        assert_eq!(consumer.join().unwrap(), Some(1));
+    });
+}
+
+/// Two messages that one wake stands for, and the one that it has chosen has no time for both.
+#[test]
+fn chained_wake_through_one_whose_time_is_up() {
+    check(2, || {
+        let ring = Tested::new(2);
+        let consumer = recv_one(&ring, A);
+        let late = {
+            let ring = ring.clone();
+            spawn(move || ring.recv_in_time(B))
+        };
+        ring.try_send(C, 1).unwrap();
+        ring.try_send(C, 2).unwrap();
+        ring.items.expire();
+        let received = consumer.join().unwrap().into_iter().chain(late.join().unwrap());
+        assert_eq!(sorted(received.chain(ring.drain())), [1, 2]);
+    });
+}
+
 #[test]
 fn close_wakes_all() {
     check(2, || {
