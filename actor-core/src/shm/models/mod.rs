@@ -17,6 +17,7 @@ mod async_wakes;
 mod death;
 mod extents;
 mod garbage;
+mod hands;
 mod mailbox;
 mod memory;
 mod queue;

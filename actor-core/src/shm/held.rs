@@ -1,0 +1,195 @@
+//! Held messages: what a consumer of a queue does with a message from taking it until it is done.
+//!
+//! Here payloads are read, copied into [hands](super::hands) and freed, and those are woken who wait
+//! for it. Which words change in which order is not decided here.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::hands::{self, Hands, Held};
+use super::layout::SlotHead;
+use super::payload::Meta;
+use super::post::Wake;
+use super::slots::{self, Recovered, Refused};
+use super::window::{Window, flags, has_flags};
+use super::words::{Mapped, Memory};
+use crate::id::Participant;
+
+impl Hands for Window {
+    #[inline]
+    fn hand_count(&self) -> u32 {
+        if self.hands_allocated() { self.layout.shape.hands } else { 0 }
+    }
+    #[inline]
+    fn hand_word(&self, index: u32) -> &AtomicU64 {
+        &self.hand(index).word
+    }
+    #[inline]
+    fn hand_origin(&self, index: u32) -> &AtomicU64 {
+        self.origin(index)
+    }
+}
+
+impl Window {
+    /// Takes the oldest message that was returned, else the next new one.
+    ///
+    /// # Errors
+    /// There is none, or the queue has ended.
+    #[inline]
+    pub(crate) fn take(&self) -> Result<Held, Refused> {
+        hands::take(self, self.segment.me())
+    }
+
+    fn place(&self, held: Held) -> &'static SlotHead {
+        match held {
+            Held::Slot(claim) => self.slot(claim.position.index()),
+            Held::Hand { index, .. } => self.hand(index),
+        }
+    }
+
+    /// Length of a held message.
+    pub(crate) fn held_length(&self, held: Held) -> usize {
+        Meta::load(self.place(held)).length as usize
+    }
+
+    /// Appends a held message to `buffer`. False: what lies there is no message of ours.
+    #[inline]
+    pub(crate) fn read_held(&self, held: Held, buffer: &mut Vec<u8>) -> bool {
+        let slot = self.place(held);
+        let meta = Meta::load(slot);
+        if u64::from(meta.length) > self.layout.shape.message_max {
+            return false;
+        }
+        if let Some(number) = meta.extent {
+            self.take_over_extent(number);
+        }
+        self.read_payload(slot, meta, 0, buffer)
+    }
+
+    /// Copies a held message of exactly `to.len()` bytes. False: what lies there is none.
+    #[inline]
+    pub(crate) fn copy_held(&self, held: Held, to: &mut [u8]) -> bool {
+        let slot = self.place(held);
+        let meta = Meta::load(slot);
+        if let Some(number) = meta.extent {
+            self.take_over_extent(number);
+        }
+        self.copy_payload(slot, meta, to)
+    }
+
+    /// A held message is done with.
+    #[inline]
+    pub(crate) fn finish(&self, held: Held, wake: Wake) {
+        let extent = Meta::load(self.place(held)).extent;
+        if let Some(number) = extent {
+            // It may not have been read. Without an owner that lives, recovery would free it, too.
+            self.take_over_extent(number);
+        }
+        match (held, wake) {
+            (Held::Slot(claim), Wake::Now) => {
+                slots::release(self, claim.position);
+                self.notify_freed();
+            }
+            (Held::Slot(claim), Wake::Later) => slots::release_quietly(self, claim.position),
+            (Held::Hand { index, .. }, _) => hands::free(self, index),
+        }
+        if let Some(number) = extent {
+            self.free_extent(number);
+            self.ask_for_trim();
+        }
+        self.notify_if_idle();
+    }
+
+    /// Wakes those who wait for a slot that was freed: producers, and consumers of a closing queue,
+    /// which has no place to end at while consumers hold all slots. The slot was freed before, and a
+    /// full fence lies in between.
+    #[inline]
+    pub(crate) fn notify_freed(&self) {
+        self.room().notify();
+        if has_flags(&self.header().state.flags, flags::CLOSING) {
+            self.items().notify_each();
+        }
+    }
+
+    /// Wakes those who wait for the queue to be idle, if it is. The message that was finished last
+    /// was finished before, and a full fence lies in between.
+    #[inline]
+    pub(crate) fn notify_if_idle(&self) {
+        if self.header().idle.word.load(Relaxed) & 1 != 0 && hands::is_idle(self) {
+            self.idle().notify_all();
+        }
+    }
+
+    /// A held message goes back, delivered once more, or as if it had never been handed out.
+    pub(crate) fn give_back(&self, held: Held, is_counted: bool) {
+        hands::give_back(self, held, is_counted);
+        Mapped::fence();
+        self.items().notify();
+        // It was closed for good after this message had been handed out: it goes with the others.
+        self.discard_if_closed();
+    }
+
+    /// Takes and drops all messages of a queue that was closed for good, and ends it.
+    ///
+    /// Called by the one who closes it after he has raised the flag, and by everybody who has made a
+    /// message available, after it was. A full fence lies in between on both sides, so one of them
+    /// sees what the other did, and no message stays for which somebody waits to be done.
+    #[inline]
+    pub(crate) fn discard_if_closed(&self) {
+        if has_flags(&self.header().state.flags, flags::CLOSED_NOW) {
+            self.discard();
+        }
+    }
+
+    #[cold]
+    fn discard(&self) {
+        // Each round takes a message or ends; producers that were under way come here themselves.
+        for _ in 0..hands::rounds_max(self) {
+            slots::seal(self);
+            let Ok(held) = self.take() else { break };
+            self.finish(held, Wake::Now);
+        }
+        self.idle().notify_all();
+    }
+
+    /// Moves a message from its slot into a hand, so that the slot is free. If no hand is, or
+    /// there is no memory for hands, the message stays where it is.
+    pub(crate) fn move_to_hand(&self, held: Held) -> Held {
+        let Held::Slot(claim) = held else { return held };
+        if self.allocate_hands().is_err() {
+            return held;
+        }
+        let me = self.segment.me();
+        let Some(empty) = hands::claim(self, me) else { return held };
+        let (slot, hand) = (self.slot(claim.position.index()), self.hand(empty.index));
+        let meta = Meta::load(slot);
+        if meta.extent.is_none() {
+            let mut payload = Vec::with_capacity(meta.length as usize);
+            self.read_payload(slot, meta, 0, &mut payload);
+            self.write_inline(hand, [&payload, &[]]);
+        }
+        meta.store(hand);
+        let moved = hands::fill(self, me, empty, claim);
+        slots::release(self, claim.position);
+        self.notify_freed();
+        moved
+    }
+
+    /// Whether no message is queued, under way or held.
+    pub(crate) fn is_idle(&self) -> bool {
+        hands::is_idle(self)
+    }
+
+    /// Messages that nobody holds.
+    pub(crate) fn len(&self) -> u64 {
+        hands::len(self)
+    }
+
+    /// Repairs slots and hands after the proven death of `dead`. What it held is returned, or is gone
+    /// with the queue.
+    pub(crate) fn recover_held(&self, dead: Participant) -> Recovered {
+        let recovered = hands::recover(self, dead);
+        self.discard_if_closed();
+        recovered
+    }
+}
