@@ -93,7 +93,7 @@ fn t_19_k_08_lives_never_overlap_and_leave_nothing() {
             }
         }
         alone.os_pid().wait().unwrap();
-        Footprint::here().assert_like(&early.unwrap());
+        Footprint::assert_no_more_than(&early.unwrap());
         assert_eq!(findings.try_recv().ok(), None);
         assert!(LIVES as u64 <= counters().unwrap().restarts);
         assert_eq!(app.stop(), Ok(SupervisorEnd::Stopped));
