@@ -12,12 +12,19 @@
 
 #![allow(unsafe_code)]
 
+mod census;
+mod places;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+
+pub(crate) use census::Census;
+use places::{ROSTER_AT, SEGMENT_BYTES, TABLE_AT, TABLE_ENTRY, place};
+pub(crate) use places::{WINDOW_CLASSES, WINDOWS_MAX};
 
 use super::layout::PAGE;
 use super::roster;
@@ -28,33 +35,6 @@ use crate::sys::{futex, map, memfd};
 const MAGIC: u64 = u64::from_le_bytes(*b"actorcor");
 /// Changes whenever anything in shared memory changes its meaning.
 pub(crate) const PROTOCOL: u32 = 1;
-
-/// Sizes and numbers of the windows; the index of a window says its class.
-pub(crate) const WINDOW_CLASSES: [(u64, u32); 5] =
-    [(64 << 10, 24_576), (1 << 20, 16_384), (16 << 20, 16_384), (256 << 20, 4_096), (4 << 30, 1_024)];
-/// All windows together.
-pub(crate) const WINDOWS_MAX: usize = {
-    let (mut sum, mut class) = (0, 0);
-    while class < WINDOW_CLASSES.len() {
-        sum += WINDOW_CLASSES[class].1 as usize;
-        class += 1;
-    }
-    sum
-};
-const _: () = assert!(WINDOWS_MAX <= 1 << 16, "a window index has 16 bits");
-
-const ROSTER_AT: u64 = 64 << 10;
-const TABLE_AT: u64 = ROSTER_AT + roster::BYTES;
-const TABLE_ENTRY: u64 = 64;
-const WINDOWS_AT: u64 = (TABLE_AT + TABLE_ENTRY * WINDOWS_MAX as u64).next_multiple_of(1 << 20);
-const SEGMENT_BYTES: u64 = {
-    let (mut end, mut class) = (WINDOWS_AT, 0);
-    while class < WINDOW_CLASSES.len() {
-        end += WINDOW_CLASSES[class].0 * WINDOW_CLASSES[class].1 as u64;
-        class += 1;
-    }
-    end
-};
 
 /// How many processes may spin at once at most; never more than there are CPUs.
 const SPIN_SEATS: usize = 64;
@@ -367,31 +347,6 @@ impl Segment {
     }
 }
 
-/// Who lives in the node, for one who only looks. Makes no system calls and takes no locks.
-#[derive(Clone, Copy)]
-pub(crate) struct Census {
-    prologue: &'static Prologue,
-    base: *mut u8,
-}
-
-// SAFETY: as for `Segment`.
-unsafe impl Send for Census {}
-// SAFETY: as for `Segment`.
-unsafe impl Sync for Census {}
-
-impl Census {
-    pub(crate) fn node_pid(self) -> u32 {
-        self.prologue.node_pid.load(Relaxed)
-    }
-
-    /// The pids of all processes that were made and not yet reaped.
-    pub(crate) fn pids(self) -> impl Iterator<Item = u32> {
-        let end = self.prologue.participants_end.load(Acquire).min(PARTICIPANTS_MAX as u32) as usize;
-        let first = Participant::NODE.index() + 1;
-        (first..end).map(move |index| record_at(self.base, index).pid.load(Acquire)).filter(|pid| *pid != 0)
-    }
-}
-
 /// The record with this index in the segment that is mapped at `base`.
 fn record_at(base: *mut u8, index: usize) -> &'static roster::Record {
     assert!(index < PARTICIPANTS_MAX, "participant {index} of {PARTICIPANTS_MAX}");
@@ -414,19 +369,6 @@ fn invalid(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// Offset and size of a window in the segment.
-fn place(index: u16) -> Option<(u64, u64)> {
-    let (mut offset, mut rest) = (WINDOWS_AT, u64::from(index));
-    for (size, count) in WINDOW_CLASSES {
-        if rest < u64::from(count) {
-            return Some((offset + rest * size, size));
-        }
-        rest -= u64::from(count);
-        offset += size * u64::from(count);
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -439,18 +381,6 @@ mod tests {
         assert!(is_segment(segment.fd()));
         let stranger = memfd::create_sealed(c"stranger", SEGMENT_BYTES).unwrap();
         assert!(!is_segment(stranger.as_fd()), "a memfd of the same size is not marked");
-    }
-
-    #[test]
-    fn windows_do_not_overlap_and_end_with_the_segment() {
-        let mut end = WINDOWS_AT;
-        for index in 0..WINDOWS_MAX {
-            let (offset, size) = place(index as u16).unwrap();
-            assert_eq!(offset, end);
-            end = offset + size;
-        }
-        assert_eq!(end, SEGMENT_BYTES);
-        assert_eq!(place(WINDOWS_MAX as u16), None);
     }
 
     #[test]
