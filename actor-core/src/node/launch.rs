@@ -30,9 +30,6 @@ use crate::wire::Bytes;
 /// Arguments up to this size travel in the order itself.
 const INLINE_ARGS_MAX: usize = 2048;
 
-/// How long another zygote has for an order that the one before has not answered in time.
-const ZYGOTE_PATIENCE: Duration = Duration::from_secs(2);
-
 /// A process of this node, from its order to its end.
 pub(super) struct Process {
     pub(super) id: ProcessId,
@@ -130,18 +127,8 @@ impl Node {
 
     fn order(&mut self, participant: Participant, plan: Plan) -> Result<(), String> {
         let method = if self.zygote.is_broken() { StartMethod::Exec } else { start_method() };
-        let stderr = match plan.stderr {
-            StderrMode::Capture => {
-                Some(Stderr::new().map_err(|error| format!("there is no pipe for stderr: {error}"))?)
-            }
-            StderrMode::Inherit => None,
-        };
-        let (arguments, args) = if plan.args.len() <= INLINE_ARGS_MAX {
-            (Arguments::Inline(Bytes(plan.args)), None)
-        } else {
-            let window = blob::make(self.segment, &plan.args).map_err(|error| error.to_string())?;
-            (Arguments::Window(window), Some(window))
-        };
+        let stderr = open_stderr(plan.stderr)?;
+        let (arguments, args) = self.lay_down_args(plan.args)?;
         let directory = std::env::current_dir().map(|path| path.into_os_string().into_vec()).unwrap_or_default();
         let order = Order {
             entry: plan.entry,
@@ -191,6 +178,15 @@ impl Node {
             StartMethod::Exec => self.execute_guarded(participant),
         }
         Ok(())
+    }
+
+    /// The arguments as the order has them, and the window they lie in if they are long.
+    fn lay_down_args(&self, args: Vec<u8>) -> Result<(Arguments, Option<WindowId>), String> {
+        if args.len() <= INLINE_ARGS_MAX {
+            return Ok((Arguments::Inline(Bytes(args)), None));
+        }
+        let window = blob::make(self.segment, &args).map_err(|error| error.to_string())?;
+        Ok((Arguments::Window(window), Some(window)))
     }
 
     fn prepare(&self, participant: Participant, order: Order, stderr: Option<&Stderr>) -> Result<u32, String> {
@@ -295,73 +291,9 @@ impl Node {
         self.look_at_ending();
     }
 
-    /// Looks which of the starting processes have become ready.
-    pub(super) fn look_for_ready(&mut self) {
-        // What a ready process sets off may change the list: so first the look, then the rest.
-        let (segment, processes, mut ready) = (self.segment, &mut self.processes, Vec::new());
-        self.starting.retain(|participant| {
-            let stage = segment.record(*participant).stage();
-            let Some(process) = processes.get_mut(participant) else { return false };
-            if stage >= Stage::Started
-                && let Some(stderr) = &mut process.stderr
-            {
-                stderr.drop_writer();
-            }
-            let is_ready = stage >= Stage::Ready && process.pidfd.is_some();
-            if is_ready {
-                ready.push(*participant);
-            }
-            !is_ready
-        });
-        for participant in ready {
-            self.on_ready(participant);
-        }
-    }
-
-    fn on_ready(&mut self, participant: Participant) {
-        let Some(process) = self.processes.get_mut(&participant) else { return };
-        process.is_ready = true;
-        let (id, args) = (process.id, process.args.take());
-        let answer = Answer::ProcessSpawned { process: id, pid: process.pid.unwrap_or(0) };
-        let ready = match &mut process.role {
-            Role::Plain { reply, .. } => Err(reply.take()),
-            Role::Actor(index) => Ok(*index),
-        };
-        match ready {
-            Err(Some(reply)) => {
-                // Whoever asked was told that nothing would be left, or is dead.
-                if !self.deliver(Some(reply), &answer) {
-                    self.kill(id, KilledBy::StartTimeout);
-                }
-            }
-            Err(None) => {}
-            Ok(index) => self.on_actor_ready(index),
-        }
-        self.drop_args(args);
-    }
-
     pub(super) fn drop_args(&mut self, args: Option<WindowId>) {
         if let Some(window) = args {
             self.take_down(window);
-        }
-    }
-
-    pub(super) fn on_start_timeout(&mut self, id: ProcessId) {
-        // It may have been ready in time and this thread be the one that is late.
-        self.look_for_ready();
-        let is_late = |process: &Process| process.id == id && !process.is_ready;
-        if !self.processes.get(&id.participant).is_some_and(is_late) {
-            return;
-        }
-        if self.processes[&id.participant].pidfd.is_some() {
-            self.kill(id, KilledBy::StartTimeout);
-        } else if self.take_back(id.participant) {
-            // Its turn did not come: the zygote is starting, which it has its own time for, or busy.
-            self.never_was(id.participant, SpawnFailure::TimedOut);
-        } else {
-            // The zygote does not answer: it cannot be waited for. Nor can the next one for ever.
-            self.kill_zygote();
-            self.after(ZYGOTE_PATIENCE, Timer::StartTimeout(id));
         }
     }
 
@@ -391,4 +323,11 @@ pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+fn open_stderr(mode: StderrMode) -> Result<Option<Stderr>, String> {
+    match mode {
+        StderrMode::Capture => Stderr::new().map(Some).map_err(|error| format!("there is no pipe for stderr: {error}")),
+        StderrMode::Inherit => Ok(None),
+    }
 }

@@ -1,8 +1,9 @@
 //! The node: the root process's thread that makes, watches, reaps and restarts all others.
 //!
 //! Whoever wants something of it sends a `Request` with `ask`; what it may be asked stands in
-//! `request.rs`. Read `thread.rs` for the loop, `launch.rs` and `zygote.rs` for how a process
-//! begins, `reap.rs` for how it ends and `settle.rs` for what becomes of the message in its hand.
+//! `request.rs`. Read `thread.rs` for the loop, `launch.rs`, `zygote.rs` and `readiness.rs` for how a
+//! process begins, `reap.rs` for how it ends and `settle.rs` for what becomes of the message in its
+//! hand.
 //! `life.rs` is the other side: what surrounds the user's function in its process.
 //!
 //! The node knows actors as entry points and bytes, never as types. It waits for nobody: every
@@ -17,6 +18,7 @@ mod housekeeping;
 mod launch;
 mod life;
 mod memory;
+mod readiness;
 mod reap;
 mod request;
 mod settle;

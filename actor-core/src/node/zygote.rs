@@ -9,9 +9,9 @@
 //! It is started as well where processes are executed by the node: it guards what they start, when
 //! the node is gone. So the first of them waits until it is ready, as a forked one does.
 //!
-//! An order that was under way when a zygote died has either become a process, whose pid the
-//! kernel wrote into its record before it ran, or it has not and never will; so it is adopted or
-//! ordered anew, and never both.
+//! What it is ordered to make, and what becomes of an order, stands in [`orders`].
+
+mod orders;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -21,7 +21,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::launch::error_chain;
-use super::request::SpawnFailure;
 use super::thread::{Node, Token};
 use super::timers::Timer;
 use crate::boot::StartMethod;
@@ -37,8 +36,6 @@ const FAILURES_MAX: u32 = 3;
 const RECOVERY: Duration = Duration::from_secs(10);
 /// How long a zygote has to get ready: an exec, and the constructors of all libraries.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// Attempts to make the process of one order, each with another zygote.
-const ATTEMPTS_MAX: u32 = 3;
 
 /// The current zygote and what it has to do.
 #[derive(Default)]
@@ -115,59 +112,10 @@ fn environment() -> BTreeMap<OsString, OsString> {
 }
 
 impl Node {
-    pub(super) fn order_from_zygote(&mut self, participant: Participant) {
-        self.zygote.queued.push_back(participant);
-        self.give_orders();
-    }
-
-    /// Executes a process without the zygote's help, but not before the zygote can guard it.
-    pub(super) fn execute_guarded(&mut self, participant: Participant) {
-        self.zygote.unguarded.push(participant);
-        self.want_guard();
-        if self.zygote.is_ready() || !self.zygote.is_running() {
-            self.execute_waiting();
-        }
-    }
-
-    fn execute_waiting(&mut self) {
-        for participant in std::mem::take(&mut self.zygote.unguarded) {
-            if self.processes.contains_key(&participant) {
-                self.execute(participant);
-            }
-        }
-    }
-
     /// Starts a zygote if there is none, whoever makes the processes.
     fn want_guard(&mut self) {
         if self.ending.is_none() && !self.zygote.is_running() && !self.zygote.is_broken() {
             self.start_zygote();
-        }
-    }
-
-    /// Gives the zygote what waits, as far as it takes it, starting one if there is none.
-    fn give_orders(&mut self) {
-        while let Some(participant) = self.zygote.queued.front().copied() {
-            match &mut self.zygote.state {
-                State::None => {
-                    self.start_zygote();
-                    return;
-                }
-                State::Unnamed(_) => return,
-                State::Connected { line, .. } => {
-                    let ticket = self.zygote.tickets;
-                    match line.order(control::Order { ticket, participant }) {
-                        Ok(()) => {
-                            self.zygote.tickets += 1;
-                            self.zygote.queued.pop_front();
-                            self.zygote.ordered.insert(ticket, participant);
-                            *self.zygote.attempts.entry(participant).or_default() += 1;
-                        }
-                        // Busy, or not ready yet: its next answer comes back here. Gone: its
-                        // death does.
-                        Err(_) => return,
-                    }
-                }
-            }
         }
     }
 
@@ -197,33 +145,6 @@ impl Node {
         crate::sys::process::kill_and_reap(zygote.started.pid.as_raw_nonzero().get() as u32);
         control::remove_directory(&zygote.directory);
         Err(error.to_string())
-    }
-
-    /// Takes back an order that waits for a zygote. False: one is at work on it.
-    pub(super) fn take_back(&mut self, participant: Participant) -> bool {
-        let Zygote { queued, unguarded, attempts, .. } = &mut self.zygote;
-        let before = queued.len() + unguarded.len();
-        queued.retain(|other| *other != participant);
-        unguarded.retain(|other| *other != participant);
-        let is_back = queued.len() + unguarded.len() < before;
-        if is_back {
-            attempts.remove(&participant);
-        }
-        is_back
-    }
-
-    /// Nothing is to be started any more.
-    pub(super) fn drop_orders(&mut self) {
-        let unguarded = std::mem::take(&mut self.zygote.unguarded);
-        self.zygote.queued.extend(unguarded);
-        self.fail_queued("the node is ending");
-    }
-
-    fn fail_queued(&mut self, why: &str) {
-        for participant in std::mem::take(&mut self.zygote.queued) {
-            self.zygote.attempts.remove(&participant);
-            self.never_was(participant, SpawnFailure::System(why.to_owned()));
-        }
     }
 
     pub(super) fn on_zygote_name(&mut self, number: u32) {
@@ -327,6 +248,25 @@ impl Node {
         }
         // What it said before it died counts.
         self.on_zygote_answers();
+        self.forget_zygote();
+        for participant in std::mem::take(&mut self.zygote.ordered).into_values() {
+            self.settle_orphan(participant);
+        }
+        if self.zygote.is_broken() {
+            self.execute_queued();
+        }
+        // Without a guard as well.
+        self.execute_waiting();
+        if self.ending.is_none() {
+            self.give_orders();
+        }
+        self.guard_what_runs();
+        self.look_for_ready();
+        self.look_at_ending();
+    }
+
+    /// Takes the dead one out of all lists. One that was never ready counts as a failure.
+    fn forget_zygote(&mut self) {
         if let Some(pidfd) = self.zygote.pidfd() {
             let _ = epoll::remove(self.epoll.as_fd(), pidfd.as_fd());
         }
@@ -343,42 +283,6 @@ impl Node {
             self.zygote.failures += 1;
             self.zygote.failed_at = Some(Instant::now());
         }
-        let orphaned: Vec<Participant> = std::mem::take(&mut self.zygote.ordered).into_values().collect();
-        for participant in orphaned {
-            match self.pid_in_record(participant) {
-                0 if self.ending.is_some() => {
-                    self.zygote.attempts.remove(&participant);
-                    self.never_was(participant, SpawnFailure::System("the node is ending".to_owned()));
-                }
-                0 if self.zygote.attempts.get(&participant).is_some_and(|attempts| *attempts < ATTEMPTS_MAX) => {
-                    self.zygote.queued.push_front(participant);
-                }
-                0 => {
-                    self.zygote.attempts.remove(&participant);
-                    let why = format!("{ATTEMPTS_MAX} zygotes died while making the process");
-                    self.never_was(participant, SpawnFailure::System(why));
-                }
-                pid => {
-                    self.zygote.attempts.remove(&participant);
-                    self.adopt(participant, pid, None);
-                }
-            }
-        }
-        if self.zygote.is_broken() {
-            tracing::warn!(target: "actor_core", "the zygote does not start; processes are executed for now");
-            for participant in std::mem::take(&mut self.zygote.queued) {
-                self.zygote.attempts.remove(&participant);
-                self.zygote.unguarded.push(participant);
-            }
-        }
-        // Without a guard as well.
-        self.execute_waiting();
-        if self.ending.is_none() {
-            self.give_orders();
-        }
-        self.guard_what_runs();
-        self.look_for_ready();
-        self.look_at_ending();
     }
 
     /// Whatever runs without a guard gets one, now or as soon as zygotes are tried again.
