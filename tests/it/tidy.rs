@@ -44,8 +44,8 @@ const ROOT: &[&str] = &[
 /// What git and cargo put beside it.
 const MADE: &[&str] = &[".git", "target"];
 
-const FILE_LINES_MAX: usize = 700;
-const FUNCTION_LINES_MAX: usize = 70;
+const FILE_LINES_MAX: usize = 400;
+const FUNCTION_LINES_MAX: usize = 55;
 
 #[test]
 fn smoke() {
