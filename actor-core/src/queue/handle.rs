@@ -38,11 +38,12 @@ pub struct Queue<T> {
 /// What closing a queue does to the items in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
-    /// They are still received; then receivers get [`RecvError::Closed`]. An item that a receiver
-    /// holds by then is not waited for, other than by [`join`](Queue::join): if it is given back,
-    /// whoever receives after that gets it.
+    /// They are still received; then receivers get [`RecvError::Closed`](super::RecvError::Closed).
+    /// An item that a receiver holds by then is not waited for, other than by
+    /// [`join`](Queue::join): if it is given back, whoever receives after that gets it.
     Drain,
-    /// They are discarded, and receivers get [`RecvError::Closed`] at once.
+    /// They are discarded, and receivers get [`RecvError::Closed`](super::RecvError::Closed) at
+    /// once.
     Now,
 }
 
@@ -80,8 +81,9 @@ impl<T> Queue<T> {
         self.raw.window().map_or(0, |window| window.layout.shape.capacity as usize)
     }
 
-    /// Closes the queue for everybody: senders get [`SendError::Closed`] from now on, those that
-    /// wait included. Closing again, with [`Close::Now`] after [`Close::Drain`] too, is fine.
+    /// Closes the queue for everybody: senders get [`SendError::Closed`](super::SendError::Closed)
+    /// from now on, those that wait included. Closing again, with [`Close::Now`] after
+    /// [`Close::Drain`] too, is fine.
     #[doc(alias = "shutdown")]
     pub fn close(&self, close: Close) {
         self.raw.close(close == Close::Now);
@@ -93,7 +95,7 @@ impl<T> Queue<T> {
     }
 
     /// Waits until every item that was sent has been received and acknowledged: by
-    /// [`recv`](Queue::recv) itself, or by [`Task::done`].
+    /// [`recv`](Queue::recv) itself, or by [`Task::done`](super::Task::done).
     ///
     /// Items whose receiver died count as not received. Also returns when the queue is gone.
     pub fn join(&self) {
