@@ -121,6 +121,7 @@ pub use core::{
 pub use error::{Error, Result};
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
 pub use id::{ActorId, Incarnation, ProcessId};
+pub use node::Stderr;
 pub use supervisor::{ChildSpec, StartError, Supervisor, SupervisorBuilder, SupervisorError};
 pub use wire::{DecodeError, EncodeError};
 

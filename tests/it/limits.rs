@@ -16,6 +16,7 @@ use crate::harness::{METHODS, Trial, isolated_for_both, skip};
 
 const GREEDY: &str = env!("CARGO_BIN_EXE_greedy");
 const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
+const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 
 fn limit_descriptors(current: u64) -> Rlimit {
     let before = rustix::process::getrlimit(Resource::Nofile);
@@ -101,6 +102,30 @@ fn x_02_at_the_limit_of_processes_a_spawn_fails_and_later_succeeds() {
         assert!((4..24).contains(&crowd), "{crowd} found room");
         assert!(trial.line("refused:").contains("cannot be spawned"), "{}", ended.text);
         assert_eq!(trial.line("later:"), "5");
+        trial.assert_nothing_left();
+    }
+}
+
+/// Programs that take something away and then become the one that they are given.
+const WITHOUT: [(&str, &[&str], &str); 3] = [
+    ("address space", &["sh", "-c", "ulimit -v 4000000 && exec \"$@\"", "sh"], "TiB of address space"),
+    ("large files", &["sh", "-c", "ulimit -f 1000000 && exec \"$@\"", "sh"], "TiB in a file in memory"),
+    ("/proc", &["unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh"], "a node needs /proc"),
+];
+
+#[test]
+fn what_a_node_lacks_is_named() {
+    for (lacks, launcher, expected) in WITHOUT {
+        let trial = Trial::new(&format!("what_a_node_lacks_is_named ({lacks})"), METHODS[0]);
+        let mut probe = trial.command(Path::new(launcher[0]));
+        if !trial.run(probe.args(&launcher[1..]).arg("true")).status.success() {
+            skip(&format!("{lacks} cannot be taken away here"));
+            continue;
+        }
+        let mut command = trial.command(Path::new(launcher[0]));
+        let ended = trial.run(command.args(&launcher[1..]).arg(PLAIN_MAIN));
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+        assert!(ended.text.contains(expected), "{}", ended.text);
         trial.assert_nothing_left();
     }
 }

@@ -19,8 +19,8 @@ use crate::wire::{self, DecodeError, EncodeError};
 /// Why the node gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
-    #[error("the node could not be started")]
-    Start(#[from] io::Error),
+    #[error("the node could not be started: {0}")]
+    Start(io::Error),
     #[error("the node did not answer in time")]
     TimedOut,
     #[error("the node is gone")]
@@ -35,6 +35,13 @@ pub(crate) enum AskError {
     Decode(#[from] DecodeError),
     #[error("{0}")]
     Refused(String),
+}
+
+/// Part of the text, which is all that most of these errors become.
+impl From<io::Error> for AskError {
+    fn from(error: io::Error) -> AskError {
+        AskError::Start(error)
+    }
 }
 
 /// Asks the node, starting it if this process is to become one.

@@ -110,8 +110,13 @@ pub(crate) fn attached() -> Option<&'static Segment> {
 
 impl Segment {
     fn create() -> io::Result<Segment> {
-        let fd = memfd::create_sealed(c"actor-core", SEGMENT_BYTES)?;
-        let segment = Segment::map(fd, Participant::NODE)?;
+        let needs = |what: &str, error: io::Error| {
+            let size = SEGMENT_BYTES >> 40;
+            io::Error::new(error.kind(), format!("a node needs {size} TiB {what}, without using them: {error}"))
+        };
+        let fd = memfd::create_sealed(c"actor-core", SEGMENT_BYTES);
+        let fd = fd.map_err(|error| needs("in a file in memory", error.into()))?;
+        let segment = Segment::map(fd, Participant::NODE).map_err(|error| needs("of address space", error))?;
         let prologue = segment.prologue();
         prologue.protocol.store(PROTOCOL, Relaxed);
         prologue.node_pid.store(std::process::id(), Relaxed);

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{self, MemfdFlags, SealFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
+use rustix::process::Resource;
 
 /// What [`seal`] sets and [`check`] demands: the size is final, and so are the seals.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
@@ -19,6 +20,10 @@ const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlag
 /// # Errors
 /// The error of `memfd_create`, `ftruncate` or `fcntl`; `EFBIG` for a size past what a file may have.
 pub(crate) fn create_sealed(name: &CStr, size: u64) -> Result<OwnedFd> {
+    // The kernel would not only refuse, it would end the program by SIGXFSZ.
+    if file_size_max().is_some_and(|max| max < size) {
+        return Err(Errno::FBIG);
+    }
     let memory = create(name)?;
     truncate(memory.as_fd(), size)?;
     seal(memory.as_fd())?;
@@ -47,6 +52,12 @@ fn create(name: &CStr) -> Result<OwnedFd> {
         Err(Errno::INVAL) => fs::memfd_create(name, flags),
         result => result,
     }
+}
+
+/// `int getrlimit(RLIMIT_FSIZE, struct rlimit *limit)` - how large a file may be, in memory too; `None`
+/// for any size. Man page: getrlimit(2).
+fn file_size_max() -> Option<u64> {
+    rustix::process::getrlimit(Resource::Fsize).current
 }
 
 /// `int ftruncate(int fd, off_t length)` - sets the size. Man page: ftruncate(2).
