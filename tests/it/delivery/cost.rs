@@ -48,6 +48,7 @@ impl Footprint {
             now = Footprint::here();
             now.is_no_more_than(before).then_some(())
         });
+        assert!(before.shared != 0, "the memory that processes share is not seen");
         assert!(seen.is_some(), "{now:?} after {before:?}");
     }
 
@@ -67,7 +68,8 @@ impl Footprint {
 fn shared_bytes() -> u64 {
     const BLOCK: u64 = 512;
     let entries = fs::read_dir("/proc/self/fd").expect("/proc is mounted").flatten();
-    let is_memory = |path: &std::path::Path| fs::read_link(path).is_ok_and(|to| to.starts_with("/memfd:"));
+    let is_memory =
+        |path: &std::path::Path| fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with("/memfd:"));
     let files = entries.map(|entry| entry.path()).filter(|path| is_memory(path));
     files.filter_map(|path| fs::metadata(path).ok()).map(|file| file.blocks() * BLOCK).sum()
 }
