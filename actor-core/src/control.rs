@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -138,7 +139,7 @@ impl Line {
         let orders = IpcSender::connect(name.to_owned()).map_err(failed)?;
         let (sender, answers) = ipc::channel().map_err(failed)?;
         // The receiving end of answers leaves with the message, so a dead zygote is a closed line.
-        orders.send(ToZygote::Hello(own.clone(), sender)).map_err(from_ipc)?;
+        send_first(&orders, ToZygote::Hello(own.clone(), sender)).map_err(failed)??;
         Ok(Line { own, orders, answers, is_ready: false, unanswered: 0 })
     }
 
@@ -290,10 +291,14 @@ pub(crate) fn choose_directory() -> Result<PathBuf, ControlError> {
         .ok_or(ControlError::NoDirectory)
 }
 
-/// Removes the directory of a socket with all that can be in it. It may be gone already.
-pub(crate) fn remove_directory(directory: &Path) {
-    // Whoever shares the task has been faster, or the file system refuses: nothing is left to do.
-    let _ = fs::remove_dir_all(directory);
+/// Removes the directory of a socket with all that can be in it, and tells whether it is gone, which it
+/// may have been before. To look into it takes descriptors; without any it stays.
+pub(crate) fn remove_directory(directory: &Path) -> bool {
+    match fs::remove_dir_all(directory) {
+        // Whoever shares the task has been faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => !directory.exists(),
+        outcome => outcome.is_ok(),
+    }
 }
 
 /// The channel takes its place from `TMPDIR` and draws a name from a generator of random numbers
@@ -324,6 +329,19 @@ fn wait_until_alone() -> io::Result<()> {
         thread::yield_now();
     }
     Ok(())
+}
+
+/// The channel measures a socket of its own before the first message of a process, and panics where it
+/// cannot have one. So two descriptors are tried first; and if another thread has them in between, the
+/// panic must not be the end of the node's thread, which would be that of the program.
+///
+/// # Errors
+/// There are no descriptors; the inner error is that of the message.
+fn send_first(orders: &IpcSender<ToZygote>, message: ToZygote) -> io::Result<Result<(), ControlError>> {
+    drop(io::pipe()?);
+    let sent = panic::catch_unwind(AssertUnwindSafe(|| orders.send(message)));
+    let sent = sent.map_err(|_| io::Error::other("the channel panicked over its first message"))?;
+    Ok(sent.map_err(from_ipc))
 }
 
 fn from_ipc(error: IpcError) -> ControlError {

@@ -77,6 +77,31 @@ fn x_01_without_descriptors_nothing_is_spawned_and_all_goes_on() {
     });
 }
 
+/// From too few to begin with, to enough for all.
+const FIRST_DESCRIPTORS: std::ops::Range<u32> = 4..40;
+
+#[test]
+fn x_01_no_number_of_descriptors_is_the_end_of_a_program_that_begins() {
+    for method in METHODS {
+        let (mut well, mut refused) = (0, 0);
+        for limit in FIRST_DESCRIPTORS {
+            let trial = Trial::new(&format!("x_01_no_number_of_descriptors ({limit}, {method:?})"), method);
+            let mut command = trial.command(Path::new("sh"));
+            let script = format!("ulimit -n {limit} && exec \"$@\"");
+            let ended = trial.run(command.args(["-c", &script, "sh", PLAIN_MAIN]));
+            // One that has no descriptor for its libraries does not begin.
+            match ended.status.code() {
+                Some(0) => well += 1,
+                _ if !ended.text.contains("main:") => {}
+                Some(1) if ended.text.contains("Too many open files") => refused += 1,
+                _ => panic!("{}: {}", ended.status, ended.text),
+            }
+            trial.assert_nothing_left();
+        }
+        assert!(4 < well && 4 < refused, "{well} went well, {refused} were refused");
+    }
+}
+
 #[test]
 fn x_02_at_the_limit_of_processes_a_spawn_fails_and_later_succeeds() {
     // Inherited, so that somebody who may not look into our directories can execute it.

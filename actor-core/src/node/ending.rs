@@ -128,6 +128,7 @@ impl Node {
         if self.zygote.is_running() {
             return;
         }
+        self.remove_directories();
         self.groups.end();
         if let Some(ending) = &mut self.ending {
             if let Some(signal) = ending.signal.take() {

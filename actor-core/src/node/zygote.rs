@@ -53,6 +53,8 @@ pub(super) struct Zygote {
     tickets: u64,
     /// Processes to be executed once there is a guard, or cannot be one.
     unguarded: Vec<Participant>,
+    /// Of sockets that nobody needs any more, to be removed.
+    directories: Vec<PathBuf>,
     /// The environment at the start of this zygote, which its children begin with.
     environment: BTreeMap<OsString, OsString>,
 }
@@ -136,15 +138,27 @@ impl Node {
     }
 
     /// A zygote whose end nobody would hear of must not be: it is killed and waited for.
-    fn watch_zygote(&self, number: u32, zygote: UnnamedZygote) -> Result<UnnamedZygote, String> {
+    fn watch_zygote(&mut self, number: u32, zygote: UnnamedZygote) -> Result<UnnamedZygote, String> {
         let epoll = self.epoll.as_fd();
         let watched = epoll::add(epoll, zygote.started.pidfd.as_fd(), Token::Zygote(number).to_u64())
             .and_then(|()| epoll::add(epoll, zygote.announcement.as_fd(), Token::ZygoteName(number).to_u64()));
         let Err(error) = watched else { return Ok(zygote) };
         let _ = epoll::remove(epoll, zygote.started.pidfd.as_fd());
         crate::sys::process::kill_and_reap(zygote.started.pid.as_raw_nonzero().get() as u32);
-        control::remove_directory(&zygote.directory);
+        let UnnamedZygote { directory, .. } = zygote;
+        self.discard(directory);
         Err(error.to_string())
+    }
+
+    fn discard(&mut self, directory: PathBuf) {
+        self.zygote.directories.push(directory);
+        self.remove_directories();
+    }
+
+    /// Removes what was discarded. What stays for lack of descriptors has another chance with the next
+    /// one, and at the end.
+    pub(super) fn remove_directories(&mut self) {
+        self.zygote.directories.retain(|directory| !control::remove_directory(directory));
     }
 
     pub(super) fn on_zygote_name(&mut self, number: u32) {
@@ -185,7 +199,7 @@ impl Node {
                 Ok(None) => break,
                 Ok(Some(Answer::Ready(_))) => {
                     if let Some(directory) = directory.take() {
-                        control::remove_directory(&directory);
+                        self.discard(directory);
                     }
                     self.zygote.failures = 0;
                     self.execute_waiting();
@@ -279,7 +293,7 @@ impl Node {
             State::Connected { directory, .. } => directory,
         };
         if let Some(directory) = directory {
-            control::remove_directory(&directory);
+            self.discard(directory);
             self.zygote.failures += 1;
             self.zygote.failed_at = Some(Instant::now());
         }
