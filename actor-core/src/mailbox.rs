@@ -46,6 +46,13 @@ pub(crate) struct MailboxSize {
     pub(crate) bytes: u64,
 }
 
+impl MailboxSize {
+    pub(crate) fn shape(&self) -> Shape {
+        let message_max = self.message_max.saturating_add(Envelope::BYTES as u64);
+        Shape { capacity: self.capacity, hands: 0, message_max, bytes: self.bytes }
+    }
+}
+
 /// What the receiver gets next.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -71,9 +78,7 @@ impl Mailbox {
     /// # Errors
     /// See [`MakeError`].
     pub(crate) fn make(segment: &'static Segment, size: MailboxSize) -> Result<Mailbox, MakeError> {
-        let message_max = size.message_max.saturating_add(Envelope::BYTES as u64);
-        let shape = Shape { capacity: size.capacity, hands: 0, message_max, bytes: size.bytes };
-        Window::make(segment, Kind::Mailbox, shape).map(|window| Mailbox { window })
+        Window::make(segment, Kind::Mailbox, size.shape()).map(|window| Mailbox { window })
     }
 
     /// The mailbox of an actor. `None`: the actor has ended for good.

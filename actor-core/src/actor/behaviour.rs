@@ -141,9 +141,13 @@ impl<T: Serialize + DeserializeOwned + 'static> Message for T {}
 pub struct ActorOptions {
     /// What `ps`, logs and errors call it.
     pub name: &'static str,
-    /// Messages that the mailbox has room for, the one in hand included; further senders wait.
+    /// Messages that the mailbox has room for, the one in hand included; further senders wait. From 1
+    /// to 8 388 608.
     pub capacity: u32,
-    /// Bytes of the largest encoded message.
+    /// Bytes of the largest encoded message, up to 1 GiB. Four of the largest fit into the mailbox at
+    /// once, and all of it takes up to 4 GiB of address space, not of memory. A node has room for 17 000
+    /// mailboxes and queues of up to 512 MiB each, the default sizes among them, and for 1 024 of these
+    /// larger.
     pub max_message: u64,
     /// How long a call waits for its answer, and a cast for room, unless it says otherwise.
     pub timeout: Duration,

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::exit::ExitReason;
-use crate::id::{Incarnation, ProcessId};
+use crate::id::{Incarnation, PARTICIPANTS_MAX, ProcessId};
 use crate::mailbox::{Mailbox, MailboxSize};
 use crate::node::Life;
 use crate::prelude::*;
 use crate::reply::CALLS_MAX;
-use crate::shm::segment::segment;
+use crate::shm::layout::Layout;
+use crate::shm::segment::{WINDOW_CLASSES, segment};
 
 /// A life on a thread, ended by `stop`.
 struct Lived<A: Actor> {
@@ -474,4 +475,18 @@ fn init_makes_the_actor_from_its_arguments() {
     assert_eq!(failed.life.join().unwrap(), ExitReason::Failed("no path".into()));
     let failed = spawn::<Opened>((String::new(), true));
     assert_eq!(failed.life.join().unwrap(), ExitReason::DoNotRestart("no path, ever".into()));
+}
+
+/// Nobody who takes the sizes as they come should find that a node has room for few actors.
+#[test]
+fn every_process_may_have_a_mailbox_of_the_default_size() {
+    #[derive(Actor, Serialize, Deserialize)]
+    struct Plain;
+    #[handlers]
+    impl Plain {}
+    let spec = Definition::<Plain>::new(Plain).spec::<std::convert::Infallible>().unwrap();
+    let bytes = Layout::of(spec.mailbox.shape()).unwrap().total;
+    let room =
+        WINDOW_CLASSES.iter().filter(|(size, _)| bytes <= *size).map(|(_, count)| *count as usize).sum::<usize>();
+    assert!(PARTICIPANTS_MAX <= room, "{bytes} bytes fit {room} times");
 }

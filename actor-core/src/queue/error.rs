@@ -10,7 +10,7 @@ use crate::wire::{DecodeError, EncodeError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// The capacity is zero or absurd, or the message size is.
+    /// The capacity is zero, or a size is beyond what [`Options`](super::Options) allows.
     #[error("a queue of {capacity} messages of up to {message_max} bytes is out of bounds")]
     OutOfBounds {
         /// Messages.

@@ -11,6 +11,10 @@ use crate::shm::table::MakeError;
 
 /// How large a queue is; the start is [`Options::new`].
 ///
+/// All that can be in a queue at once may take up to 4 GiB of address space. A node has room for 17 000
+/// queues and mailboxes of up to 512 MiB each, the default sizes among them, 1 024 of these larger, and
+/// 47 000 more of up to 16 MiB.
+///
 /// ```
 /// use actor_core::queue::{Options, Queue};
 /// let queue: Queue<Vec<u8>> = Options { message_max: 16 << 20, ..Options::new(8) }.create()?;
@@ -18,9 +22,9 @@ use crate::shm::table::MakeError;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Items that can be queued.
+    /// Items that can be queued, from 1 to 8 388 608.
     pub capacity: usize,
-    /// Bytes of the largest encoded item. Room is reserved as address space, not as memory.
+    /// Bytes of the largest encoded item, up to 1 GiB. Room is reserved as address space, not as memory.
     pub message_max: usize,
     /// Bytes that large items (more than 112 encoded bytes) can have together, for each of the
     /// size classes 1 KiB, 4 KiB, 16 KiB, …; each class has room for one item at least.

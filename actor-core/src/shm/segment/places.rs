@@ -5,9 +5,10 @@
 
 use super::super::roster;
 
-/// Sizes and numbers of the windows; the index of a window says its class.
+/// Sizes and numbers of the windows; the index of a window says its class. A mailbox of the default
+/// size takes more than 256 MiB, none of it memory, and each process of a node may have one.
 pub(crate) const WINDOW_CLASSES: [(u64, u32); 5] =
-    [(64 << 10, 24_576), (1 << 20, 16_384), (16 << 20, 16_384), (256 << 20, 4_096), (4 << 30, 1_024)];
+    [(64 << 10, 24_576), (1 << 20, 16_384), (16 << 20, 6_144), (512 << 20, 16_384), (4 << 30, 1_024)];
 /// All windows together.
 pub(crate) const WINDOWS_MAX: usize = {
     let (mut sum, mut class) = (0, 0);
