@@ -78,6 +78,24 @@ fn every_file_begins_with_what_it_is() {
 }
 
 #[test]
+fn a_mod_rs_is_a_table_of_contents() {
+    const LOGIC: &[&str] =
+        &["fn", "impl", "struct", "enum", "union", "trait", "const", "static", "type", "macro_rules"];
+    fn rule(source: &Source) -> Vec<String> {
+        if source.path != "mod.rs" && !source.path.ends_with("/mod.rs") {
+            return Vec::new();
+        }
+        let found = tokens(&source.code).into_iter().find(|token| LOGIC.contains(&token.text));
+        found.map(|token| complaint(source, token.line, "logic belongs into a file with a name")).into_iter().collect()
+    }
+    expect_some(rule, "src/a/mod.rs", "mod b;\nfn f() {}");
+    expect_some(rule, "src/a/mod.rs", "mod b;\npub struct X;");
+    assert!(rule(&Source::new("src/a/mod.rs", "//! fn\n#[cfg(test)]\nmod b;\npub use b::X;")).is_empty());
+    assert!(rule(&Source::new("src/amod.rs", "fn f() {}")).is_empty());
+    expect_none(sources().iter().flat_map(rule).collect());
+}
+
+#[test]
 fn a_wrapped_crate_is_named_in_one_file() {
     fn rule(source: &Source) -> Vec<String> {
         let mut wrong = Vec::new();
