@@ -45,7 +45,8 @@ pub(crate) const DEPTH_MAX: usize = 128;
 /// Why a value could not be turned into a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
-    /// The value's `Serialize` refused, or the value would not arrive as it is.
+    /// The value's `Serialize` refused, or the value would not arrive as it is: one that is nested
+    /// deeper than 128 levels, for instance.
     #[error("{0}")]
     Refused(String),
     /// The value's `Serialize` panicked.
@@ -56,7 +57,7 @@ pub enum EncodeError {
 /// Why the bytes of a message could not be turned into a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The message is nested too deeply.
+    /// The message is nested too deeply, that is more than 128 levels.
     #[error("the message is nested deeper than {DEPTH_MAX} levels")]
     TooDeep,
     /// The bytes are not one whole MessagePack value.

@@ -278,6 +278,9 @@ pub fn terminate(_options: TokenStream, input: TokenStream) -> TokenStream {
 /// A plain `fn main()` can use actors as well; it only lacks these two conveniences. The
 /// function may return anything that `main` may return.
 ///
+/// An `async` one is polled by this thread and needs no runtime. Where it wants tokio, put
+/// `#[tokio::main]` above this attribute: tokio then runs the function, and this keeps the rest.
+///
 /// ```
 /// # use actor_core::prelude::*;
 /// # use serde::{Deserialize, Serialize};

@@ -30,10 +30,11 @@ pub enum ExitReason {
     /// It was asked to stop and said that it did, perhaps with a word why.
     Shutdown(Option<String>),
     /// `init` or a handler returned an error that ends the actor, or a plain process returned `Err`.
+    /// With the text of the error, the first 1 024 bytes of it.
     Failed(String),
     /// It panicked, whether panics unwind or abort.
     Panicked {
-        /// What the panic said.
+        /// What the panic said, the first 1 024 bytes of it.
         message: String,
         /// Where, as `file:line:column`; empty when unknown.
         location: String,

@@ -1,10 +1,16 @@
-//! The node: the root process's thread that makes, watches, reaps and restarts all others.
+//! The node: the program as a whole, with all of its processes.
 //!
-//! Whoever wants something of it sends a `Request` with `ask`; what it may be asked stands in
-//! `request.rs`. Read `thread.rs` for the loop, `launch.rs`, `zygote.rs` and `readiness.rs` for how a
-//! process begins, `reap.rs` for how it ends and `settle.rs` for what becomes of the message in its
-//! hand.
-//! `life.rs` is the other side: what surrounds the user's function in its process.
+//! A node begins with the first thing that needs it, and ends with the root process, whatever ends
+//! that. What can be asked of it from any of its processes: what it has counted ([`counters`]), and the
+//! messages that nobody has handled ([`dead_letters`]). What can be decided: how it starts processes
+//! ([`set_start_method`]).
+//!
+//! # How it works
+//! A thread of the root process makes, watches, reaps and restarts all others. Whoever wants something
+//! of it sends a `Request` with `ask`; what it may be asked stands in `request.rs`. Read `thread.rs` for
+//! the loop, `launch.rs` and `zygote.rs` for how a process begins, `reap.rs` for how it ends and
+//! `settle.rs` for what becomes of the message in its hand. `life.rs` is the other side: what surrounds
+//! the user's function in its process.
 //!
 //! The node knows actors as entry points and bytes, never as types. It waits for nobody: every
 //! step that depends on a process has a deadline, and everything large or slow is done elsewhere.

@@ -36,6 +36,11 @@ use crate::wire;
 /// | end it, whatever it does | [`kill`](Process::kill) |
 /// | wait for its end together with other things | [`sentinel`](Process::sentinel) |
 ///
+/// All of these work at any time and as often as wanted; what the process has left behind when it
+/// ended stays with the handle. Until it is asked for, the node keeps it, for the 65 536 processes
+/// that ended last; what is older is dropped, result and all. Dropping the handle lets the process go
+/// on unwatched: it ends by itself, or with the node.
+///
 /// ```
 /// use actor_core::ExitReason;
 /// use actor_core::process::{JoinError, Process};
@@ -54,10 +59,6 @@ use crate::wire;
 /// # Ok(())
 /// # }
 /// ```
-/// All of these work at any time and as often as wanted; what the process has left behind when it
-/// ended stays with the handle. Until it is asked for, the node keeps it, for the 65 536 processes
-/// that ended last; what is older is dropped, result and all. Dropping the handle lets the process go on unwatched: it ends by
-/// itself, or with the node.
 pub struct Process<R> {
     id: ProcessId,
     pid: u32,
