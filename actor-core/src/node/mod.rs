@@ -8,7 +8,7 @@
 //! # How it works
 //! A thread of the root process makes, watches, reaps and restarts all others. Whoever wants something
 //! of it sends a `Request` with `ask`; what it may be asked stands in `request.rs`. Read `thread.rs` for
-//! the loop, `launch.rs` and `zygote.rs` for how a process begins, `reap.rs` for how it ends and
+//! the loop, `launch.rs`, `zygote.rs` and `readiness.rs` for how a process begins, `reap.rs` for how it ends and
 //! `settle.rs` for what becomes of the message in its hand. `life.rs` is the other side: what surrounds
 //! the user's function in its process.
 //!
