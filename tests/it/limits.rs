@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use actor_core::process::{Process, SpawnError};
 use actor_core::queue::{Close, Queue};
@@ -15,6 +16,7 @@ use rustix::process::{Resource, Rlimit};
 use crate::harness::{METHODS, Trial, isolated_for_both, skip};
 
 const GREEDY: &str = env!("CARGO_BIN_EXE_greedy");
+const HOARDER: &str = env!("CARGO_BIN_EXE_hoarder");
 const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 
@@ -174,7 +176,8 @@ impl SmallGroup {
     fn make() -> Result<SmallGroup, String> {
         let groups = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
         let own = |start: &str| groups.lines().find_map(|line| Some(line.split_once(start)?.1.trim_start_matches('/')));
-        let name = format!("actor-tests-{}", std::process::id());
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("actor-tests-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let (path, limits) = match (own(":memory:"), own("0::")) {
             (Some(own), _) => {
                 let limits = [("memory.limit_in_bytes", Self::BYTES), ("memory.swappiness", "0")];
@@ -220,6 +223,26 @@ fn t_21_an_end_for_lack_of_memory_has_its_reason() {
         let overeaten = trial.line("overeaten:");
         assert!(overeaten.starts_with("Err(Died(") && overeaten.contains("reason: OomKilled"), "{overeaten}");
         assert_eq!(trial.line("eaten:"), "Ok(0), life Some(3)");
+        trial.assert_nothing_left();
+    }
+}
+
+/// Where there is no memory left there is an error, and nobody is killed for what was not sent.
+#[test]
+fn x_06_a_full_control_group_is_an_error() {
+    let group = match SmallGroup::make() {
+        Ok(group) => group,
+        Err(why) => return skip(&format!("x_06_a_full_control_group_is_an_error: {why}")),
+    };
+    for method in METHODS {
+        let trial = Trial::new("x_06_a_full_control_group_is_an_error", method);
+        let mut command = trial.command(Path::new("sh"));
+        command.args(["-c", "echo $$ >\"$0/cgroup.procs\" && exec \"$1\""]).arg(&group.0).arg(HOARDER);
+        let ended = trial.run(&mut command);
+        assert!(ended.status.success(), "{}", ended.text);
+        assert!(trial.line("hoarder:").starts_with("Ok(\"no memory after "), "{}", ended.text);
+        assert_eq!(trial.line("queues:"), "no memory", "{}", ended.text);
+        assert_eq!((trial.line("bystander:"), trial.line("later:")), ("true".into(), "7".into()), "{}", ended.text);
         trial.assert_nothing_left();
     }
 }

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use crate::shm::headroom::{self, Version};
+
 /// The count of kills for memory in the group of this process.
 #[derive(Debug, Default)]
 pub(super) struct MemoryKills {
@@ -34,20 +36,13 @@ impl MemoryKills {
     }
 }
 
-/// Where the count may stand, for the groups of a process as the kernel lists them: of the one
-/// hierarchy of today, and of the one for memory of the time before.
-fn places(groups: &str) -> Vec<PathBuf> {
-    let place = |line: &str| {
-        let (_number, rest) = line.split_once(':')?;
-        let (controllers, group) = rest.split_once(':')?;
-        let group = group.trim_start_matches('/');
-        match controllers {
-            "" => Some(PathBuf::from("/sys/fs/cgroup").join(group).join("memory.events")),
-            "memory" => Some(PathBuf::from("/sys/fs/cgroup/memory").join(group).join("memory.oom_control")),
-            _ => None,
-        }
+/// Where the count may stand, for the groups of a process as the kernel lists them.
+fn places(list: &str) -> Vec<PathBuf> {
+    let file = |version| match version {
+        Version::One => "memory.oom_control",
+        Version::Two => "memory.events",
     };
-    groups.lines().filter_map(place).collect()
+    headroom::groups(list).map(|(version, _, group)| group.join(file(version))).collect()
 }
 
 fn count_in(events: &str) -> Option<u64> {

@@ -21,8 +21,8 @@ pub enum CreateError {
     /// The node's table of queues of this size is full.
     #[error("the node has no room for another queue of this size")]
     Exhausted,
-    /// The system refuses memory, or lacks what a node needs. At the limit of a control group it kills
-    /// instead, as for [`SendError::NoMemory`].
+    /// The system refuses memory, or lacks what a node needs; or a control group has hardly any left, as
+    /// for [`SendError::NoMemory`].
     #[error("there is no memory for the queue")]
     Memory(#[source] std::io::Error),
 }
@@ -67,10 +67,10 @@ pub enum SendError<T> {
         /// What its `Serialize` did.
         error: EncodeError,
     },
-    /// The system has no memory for a large item: it says so when memory files have a limit of their own.
-    /// At the limit of a control group it says nothing and kills a process of the group, which is then
-    /// reported as [`OomKilled`](crate::ExitReason::OomKilled); the bytes of a queue are to be chosen
-    /// below such a limit.
+    /// The system has no memory for a large item, or a control group has hardly any left: a sixteenth of
+    /// its limit, or 64 MiB. At the limit itself the kernel refuses nothing and kills a process of the
+    /// group, which is then reported as [`OomKilled`](crate::ExitReason::OomKilled): that can still
+    /// happen to who takes memory of his own.
     #[error("there is no memory for the item")]
     NoMemory(T),
 }

@@ -9,6 +9,7 @@ pub(crate) mod blob;
 pub(crate) mod event;
 pub(crate) mod extent;
 pub(crate) mod hands;
+pub(crate) mod headroom;
 mod held;
 pub(crate) mod lately;
 pub(crate) mod layout;

@@ -27,7 +27,7 @@ use places::{ROSTER_AT, SEGMENT_BYTES, TABLE_AT, TABLE_ENTRY, place};
 pub(crate) use places::{WINDOW_CLASSES, WINDOWS_MAX};
 
 use super::layout::PAGE;
-use super::roster;
+use super::{headroom, roster};
 use crate::id::{PARTICIPANTS_MAX, Participant, WindowId};
 use crate::sys::{futex, map, memfd};
 
@@ -288,6 +288,7 @@ impl Segment {
     pub(crate) fn allocate(&self, index: u16, offset: u64, length: u64) -> io::Result<()> {
         let (start, size) = place(index).ok_or(io::ErrorKind::InvalidInput)?;
         debug_assert!(offset + length <= size, "{offset} + {length} > {size}");
+        headroom::ask(length)?;
         Ok(map::reserve(self.fd(), start + offset, length)?)
     }
 
