@@ -3,9 +3,9 @@
 mod actors;
 mod cleanup;
 mod compile_fail;
+mod crash;
 mod delivery;
 mod harness;
-mod kills;
 mod limits;
 mod macros;
 mod mains;

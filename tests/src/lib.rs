@@ -2,9 +2,9 @@
 
 pub mod board;
 pub mod chance;
+pub mod crash;
 pub mod foreign;
 pub mod groups;
-pub mod kills;
 pub mod mains;
 pub mod memory;
 pub mod message;

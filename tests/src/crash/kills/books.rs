@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use serde::{Deserialize, Serialize};
 
 use crate::board::Board;
+use crate::crash::{Fault, Kind};
 use crate::message::Message;
 
 /// Those who write: one seat for each, whoever sits there.
@@ -187,10 +188,10 @@ impl Books {
     ///
     /// # Errors
     /// It should not have.
-    pub(super) fn got(&self, seat: usize, hand: usize, message: &Message, count: Option<u32>) -> Result<(), String> {
+    pub(super) fn got(&self, seat: usize, hand: usize, message: &Message, count: Option<u32>) -> Result<(), Fault> {
         let (from, number) = (message.from(), message.number());
         if !message.is_whole() {
-            return Err(format!("{message:?} is not whole"));
+            return Err(Kind::Torn.fault(format!("INV3: {message:?} is not whole")));
         }
         self.seat(seat, IN_HAND + hand).store(name(from, number), Release);
         let before = self.change(from, number, |entry| {
@@ -201,10 +202,11 @@ impl Books {
         self.note_progress(seat);
         let count_min = before.delivered() + 1;
         if before.has(Entry::DONE) {
-            return Err(format!("{message:?} was done, and came again"));
+            return Err(Kind::Doubled.fault(format!("INV2: {message:?} was done, and came again")));
         }
         if count.is_some_and(|count| u64::from(count) < count_min) {
-            return Err(format!("{message:?} came as delivery {count:?}, and is at least {count_min}"));
+            let text = format!("INV2: {message:?} came as delivery {count:?}, and is at least {count_min}");
+            return Err(Kind::Doubled.fault(text));
         }
         Ok(())
     }
@@ -218,12 +220,12 @@ impl Books {
     ///
     /// # Errors
     /// Somebody else has as well.
-    pub(super) fn done(&self, seat: usize, hand: usize) -> Result<(), String> {
+    pub(super) fn done(&self, seat: usize, hand: usize) -> Result<(), Fault> {
         let word = self.seat(seat, IN_HAND + hand);
         let Some((from, number)) = named(word.load(Acquire)) else { return Ok(()) };
         let before = self.change(from, number, |entry| entry | Entry::DONE)?;
         word.store(0, Release);
-        if before.has(Entry::DONE) { Err(format!("{number} of {from} was done twice")) } else { Ok(()) }
+        Kind::Doubled.unless(!before.has(Entry::DONE), || format!("INV2: {number} of {from} was done twice"))
     }
 
     /// A consumer is about to give back, or has died with, what it has in this hand.
@@ -253,20 +255,21 @@ impl Books {
         self.set_at_rest(seat, false);
     }
 
-    fn change(&self, from: u32, number: u32, change: impl Fn(u64) -> u64) -> Result<Entry, String> {
+    fn change(&self, from: u32, number: u32, change: impl Fn(u64) -> u64) -> Result<Entry, Fault> {
         let entry = self.entry(from, number)?;
         let before = entry.fetch_update(AcqRel, Acquire, |entry| Some(change(entry)));
         Ok(Entry(before.expect("the change is never refused")))
     }
 
-    fn entry(&self, from: u32, number: u32) -> Result<&AtomicU64, String> {
+    fn entry(&self, from: u32, number: u32) -> Result<&AtomicU64, Fault> {
         let seat = from as usize;
         if seat >= SEATS {
-            return Err(format!("there is no sender {from}"));
+            return Err(Kind::Torn.fault(format!("INV3: there is no sender {from}")));
         }
         let (base, next) = (self.seat(seat, BASE).load(Acquire), self.next(seat));
         if !(base..next).contains(&u64::from(number)) {
-            return Err(format!("{number} of {from} is none of {base}..{next}: settled long ago, or never sent"));
+            let text = format!("INV2: {number} of {from} is none of {base}..{next}: settled long ago, or never sent");
+            return Err(Kind::Doubled.fault(text));
         }
         Ok(&self.board[FIRST_ENTRY + seat * ENTRIES + (u64::from(number) - base) as usize])
     }
@@ -276,7 +279,7 @@ impl Books {
     ///
     /// # Errors
     /// What is wrong with a message, the first one.
-    pub(super) fn audit(&self, seat: usize, ends: &[u64]) -> Result<Audit, String> {
+    pub(super) fn audit(&self, seat: usize, ends: &[u64]) -> Result<Audit, Fault> {
         let mut audit = Audit::default();
         let (base, next) = (self.seat(seat, BASE).load(Acquire), self.next(seat));
         // Within one life: a message that was not accepted stands before no accepted one.
@@ -286,30 +289,30 @@ impl Books {
             let word = self.entry(seat as u32, number as u32)?;
             let entry = Entry(word.swap(0, AcqRel));
             audit_one(entry, &mut has_ended, &mut audit)
-                .map_err(|why| format!("{number} of {seat}: {why}, {entry:?}"))?;
+                .map_err(|(kind, why)| kind.fault(format!("{number} of {seat}: {why}, {entry:?}")))?;
         }
         self.seat(seat, BASE).store(next, Release);
         Ok(audit)
     }
 }
 
-fn audit_one(entry: Entry, has_ended: &mut bool, audit: &mut Audit) -> Result<(), &'static str> {
+fn audit_one(entry: Entry, has_ended: &mut bool, audit: &mut Audit) -> Result<(), (Kind, &'static str)> {
     let (delivered, failed) = (entry.delivered(), entry.failed());
     let is_known = entry.has(Entry::SENT);
     if entry.has(Entry::REFUSED) && delivered > 0 {
-        return Err("was refused, and came");
+        return Err((Kind::Doubled, "was refused, and came"));
     }
     if is_known && delivered == 0 {
-        return Err("was sent, and is lost");
+        return Err((Kind::Lost, "was sent, and is lost"));
     }
     if delivered > 0 && !entry.has(Entry::DONE | Entry::UNSURE) {
-        return Err("was delivered, and is lost, for nobody has acknowledged it");
+        return Err((Kind::Lost, "was delivered, and is lost, for nobody has acknowledged it"));
     }
     if delivered > 1 + failed {
-        return Err("was delivered more often than it had to be");
+        return Err((Kind::Doubled, "was delivered more often than it had to be"));
     }
     if *has_ended && (is_known || delivered > 0) {
-        return Err("was accepted after one that was not");
+        return Err((Kind::Lost, "was accepted after one that was not"));
     }
     *has_ended |= !is_known && delivered == 0;
     audit.sent += u64::from(is_known);
@@ -374,19 +377,19 @@ mod tests {
         }
         let audit = books.audit(SENDER, &[]).unwrap();
         assert_eq!(audit, Audit { sent: 3, delivered: 3, ..Audit::default() });
-        assert!(books.got(CONSUMER, 0, &message(1), None).unwrap_err().contains("settled long ago"));
+        assert!(books.got(CONSUMER, 0, &message(1), None).unwrap_err().text.contains("settled long ago"));
     }
 
     #[test]
     fn what_is_lost_or_doubled_is_found() {
         let lost = begun(1);
         lost.sent(SENDER, 0);
-        assert!(lost.audit(SENDER, &[]).unwrap_err().contains("is lost"));
+        assert!(lost.audit(SENDER, &[]).unwrap_err().text.contains("is lost"));
 
         let lost_in_hand = begun(1);
         lost_in_hand.got(CONSUMER, 0, &message(0), Some(1)).unwrap();
         lost_in_hand.settle(CONSUMER);
-        assert!(lost_in_hand.audit(SENDER, &[]).unwrap_err().contains("is lost"));
+        assert!(lost_in_hand.audit(SENDER, &[]).unwrap_err().text.contains("is lost"));
 
         let doubled = begun(1);
         doubled.sent(SENDER, 0);
@@ -394,13 +397,13 @@ mod tests {
         doubled.got(CONSUMER + 1, 0, &message(0), None).unwrap();
         doubled.done(CONSUMER, 0).unwrap();
         assert!(doubled.done(CONSUMER + 1, 0).is_err());
-        assert!(doubled.got(CONSUMER, 0, &message(0), None).unwrap_err().contains("came again"));
-        assert!(doubled.audit(SENDER, &[]).unwrap_err().contains("more often"));
+        assert!(doubled.got(CONSUMER, 0, &message(0), None).unwrap_err().text.contains("came again"));
+        assert!(doubled.audit(SENDER, &[]).unwrap_err().text.contains("more often"));
 
         let refused = begun(1);
         refused.refused(SENDER, 0);
         refused.got(CONSUMER, 0, &message(0), None).unwrap();
-        assert!(refused.audit(SENDER, &[]).unwrap_err().contains("was refused"));
+        assert!(refused.audit(SENDER, &[]).unwrap_err().text.contains("was refused"));
     }
 
     #[test]
@@ -409,7 +412,7 @@ mod tests {
         books.sent(SENDER, 0);
         books.got(CONSUMER, 0, &message(0), Some(1)).unwrap();
         books.settle(CONSUMER);
-        assert!(books.got(CONSUMER, 0, &message(0), Some(1)).unwrap_err().contains("at least 2"));
+        assert!(books.got(CONSUMER, 0, &message(0), Some(1)).unwrap_err().text.contains("at least 2"));
         books.settle(CONSUMER);
         books.got(CONSUMER, 0, &message(0), Some(4)).unwrap();
         books.done(CONSUMER, 0).unwrap();
@@ -440,7 +443,7 @@ mod tests {
         };
         let gap = begun(3);
         arrive(&gap, 2);
-        assert!(gap.audit(SENDER, &[3]).unwrap_err().contains("after one that was not"));
+        assert!(gap.audit(SENDER, &[3]).unwrap_err().text.contains("after one that was not"));
         let two_lives = begun(3);
         arrive(&two_lives, 2);
         assert!(two_lives.audit(SENDER, &[2, 3]).is_ok());

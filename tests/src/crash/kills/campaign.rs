@@ -11,8 +11,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::books::{Audit, Books, Phase};
 use super::crew::{Clerk, Post, Role};
-use super::{Hits, Outcome, Plan};
+use super::{Hits, Outcome};
 use crate::chance::Chance;
+use crate::crash::{Budget, Fault, Kind, Plan, Tally};
 use crate::message::Message;
 use crate::watch::{self, bound, wait_for};
 use crate::{memory, watch::Seen};
@@ -24,6 +25,8 @@ const CLERK: usize = CREW.len();
 const KILLER: usize = CLERK + 1;
 
 const CAPACITY: usize = 48;
+/// After how many kills the books are audited.
+const ROUND: u64 = 200;
 /// The time from one death to the next, at most.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Within which everybody goes on after the last fault.
@@ -88,43 +91,49 @@ impl Campaign {
         spawned.expect("a process can be spawned")
     }
 
-    pub(super) fn run(mut self, plan: &Plan) -> Outcome {
+    pub(super) fn run(mut self, plan: &Plan, tally: &mut Tally) -> Result<Outcome, Fault> {
         let before = node::counters().expect("the node answers");
         // The first rest shows what there is when everything has been used once.
-        self.round(0);
+        self.round(0, tally)?;
         let mut idle = u64::MAX;
         let _ = wait_for::<()>(SOON, || {
             idle = idle.min(memory::shared());
             None
         });
-        while self.outcome.kills < plan.kills {
-            self.round(plan.kills_per_round.min(plan.kills - self.outcome.kills));
+        while plan.goes_on(tally) {
+            let left = match plan.budget {
+                Budget::Runs(runs) => runs - tally.runs,
+                Budget::Time(_) => u64::MAX,
+            };
+            self.round(left.min(ROUND), tally)?;
         }
-        self.returns_memory(idle + SLACK);
+        self.returns_memory(idle + SLACK)?;
         let after = node::counters().expect("the node answers");
-        self.outcome.hits = Hits::new(self.outcome.kills, before, after);
-        assert_eq!(after.dead_letters, before.dead_letters, "INV1: no message is given up");
-        self.check_room();
-        self.end();
-        self.outcome
+        self.outcome.hits = Hits::new(tally.kills, before, after);
+        Kind::Lost.unless(after.dead_letters == before.dead_letters, || "INV1: a message is given up".into())?;
+        self.check_room()?;
+        self.end()?;
+        Ok(self.outcome)
     }
 
     /// Lets the system run, kills so many of it, brings it to rest and audits it.
-    fn round(&mut self, kills: u64) {
+    fn round(&mut self, kills: u64, tally: &mut Tally) -> Result<(), Fault> {
         self.books.set_phase(Phase::Run);
-        let end = self.outcome.kills + kills;
-        while self.outcome.kills < end {
+        let end = tally.kills + kills;
+        while tally.kills < end {
             self.chance.pause(PAUSE);
             let together = if self.chance.once_in(8) { 1 + self.chance.below(3) } else { 1 };
-            self.kill_some(together.min(end - self.outcome.kills));
+            self.kill_some(together.min(end - tally.kills), tally)?;
         }
-        self.goes_on();
-        self.rest();
-        self.audit();
+        self.goes_on()?;
+        self.rest()?;
+        self.audit()?;
+        tally.runs = tally.kills;
+        Ok(())
     }
 
     /// Kills so many at once, then puts others in their places.
-    fn kill_some(&mut self, count: u64) {
+    fn kill_some(&mut self, count: u64, tally: &mut Tally) -> Result<(), Fault> {
         if self.chance.once_in(100) {
             self.kill_zygote();
         }
@@ -134,29 +143,36 @@ impl Campaign {
             let seat = self.chance.below(CREW.len() as u64 + 1) as usize;
             if seat == CLERK {
                 let was_hit = u64::from(self.kill_clerk());
-                self.outcome.kills += was_hit;
+                tally.kills += was_hit;
                 self.consumer_deaths += was_hit;
                 break;
             }
             if !victims.contains(&seat) {
-                let sentinel = self.crew[seat].sentinel().expect("there are descriptors");
-                pidfd_send_signal(sentinel, Signal::KILL).unwrap_or_else(|_| panic!("{}", self.obituary(seat)));
+                self.kill(seat)?;
                 victims.push(seat);
-                self.outcome.kills += 1;
+                tally.kills += 1;
             }
         }
-        self.replace(victims, begin);
+        self.replace(victims, begin, tally)
     }
 
-    fn replace(&mut self, victims: Vec<usize>, begin: Instant) {
+    fn kill(&self, seat: usize) -> Result<(), Fault> {
+        let sentinel = self.crew[seat].sentinel().expect("there are descriptors");
+        pidfd_send_signal(sentinel, Signal::KILL).map_err(|_| self.obituary(seat))
+    }
+
+    fn replace(&mut self, victims: Vec<usize>, begin: Instant, tally: &mut Tally) -> Result<(), Fault> {
         for seat in &victims {
-            let died = self.crew[*seat].join_timeout(bound(WEDGED));
+            // What it has died of is in the report.
+            let _ = self.crew[*seat].join_timeout(bound(WEDGED));
             let is_ours = self.crew[*seat]
                 .exit_report()
                 .is_some_and(|report| matches!(report.reason, ExitReason::Signaled { signal: 9, .. }));
-            assert!(is_ours, "{:?} has ended by itself: {died:?}", CREW[*seat]);
+            if !is_ours {
+                return Err(self.obituary(*seat));
+            }
         }
-        self.outcome.recovery_max = self.outcome.recovery_max.max(begin.elapsed());
+        tally.recovered_within(begin.elapsed());
         for seat in victims {
             match CREW[seat].is_sender() {
                 true => self.ends[seat].push(self.books.next(seat)),
@@ -165,12 +181,18 @@ impl Campaign {
             self.books.settle(seat);
             self.crew[seat] = self.employ(seat);
         }
+        Ok(())
     }
 
-    /// What has become of one who should live.
-    fn obituary(&self, seat: usize) -> String {
-        let report = self.crew[seat].exit_report();
-        format!("{:?} has ended by itself: {}", CREW[seat], report.map_or(String::new(), ToString::to_string))
+    /// What has become of one who should live, or should be dead: what it says of itself if it has found
+    /// something.
+    fn obituary(&self, seat: usize) -> Fault {
+        let report = self.crew[seat].exit_report().map(ToString::to_string);
+        let found = report.as_deref().and_then(Fault::in_text);
+        found.unwrap_or_else(|| match report {
+            Some(report) => Kind::Wedged.fault(format!("{:?} has ended by itself: {report}", CREW[seat])),
+            None => Kind::Wedged.fault(format!("INV5: the death of {:?} is not told", CREW[seat])),
+        })
     }
 
     /// The actor is the node's child: it is known by what it has said, and by its name. False: it was
@@ -187,72 +209,79 @@ impl Campaign {
     }
 
     /// INV5: all who can send do so.
-    fn goes_on(&self) {
+    fn goes_on(&self) -> Result<(), Fault> {
         let senders = || (0..CREW.len()).filter(|seat| CREW[*seat].is_sender());
         let before: Vec<u64> = senders().map(|seat| self.books.progress(seat)).collect();
         let stands =
             |(seat, before): &(usize, &u64)| self.books.progress(*seat) == **before && !self.books.is_full(*seat);
         let stands = || senders().zip(&before).find(stands);
         let all_go = wait_for(SOON, || stands().is_none().then_some(()));
-        assert!(all_go.is_some(), "INV5: {:?} stands still, {}", stands().map(|(seat, _)| CREW[seat]), self.state());
+        self.expect(all_go.is_some(), || format!("{:?} stands still", stands().map(|(seat, _)| CREW[seat])))
     }
 
-    fn rest(&mut self) {
+    /// INV5: it is so, or somebody does not go on; unless he is dead, and then of what he has found.
+    fn expect(&self, is_so: bool, what: impl FnOnce() -> String) -> Result<(), Fault> {
+        match (0..CREW.len()).find(|seat| !is_so && !self.crew[*seat].is_alive()) {
+            Some(seat) => Err(self.obituary(seat)),
+            None => Kind::Wedged.unless(is_so, || format!("INV5: {}, {}", what(), self.state())),
+        }
+    }
+
+    fn rest(&mut self) -> Result<(), Fault> {
         self.books.set_phase(Phase::Rest);
         let begin = Instant::now();
         let senders = || (0..CREW.len()).filter(|seat| CREW[*seat].is_sender());
         let busy = || senders().find(|seat| !self.books.is_at_rest(*seat));
         let all_rest = wait_for(SOON, || busy().is_none().then_some(()));
-        assert!(
-            all_rest.is_some(),
-            "INV5: {:?} does not come to rest, {}",
-            busy().map(|seat| CREW[seat]),
-            self.state()
-        );
-        assert!(self.queue.join_timeout(bound(SOON)), "INV5: the queue is not drained, {}", self.state());
-        self.drain_clerk();
+        self.expect(all_rest.is_some(), || format!("{:?} does not come to rest", busy().map(|seat| CREW[seat])))?;
+        self.expect(self.queue.join_timeout(bound(SOON)), || "the queue is not drained".into())?;
+        self.drain_clerk()?;
         self.outcome.rest_max = self.outcome.rest_max.max(begin.elapsed());
         // Everybody is asleep now, and each message has to wake somebody.
         for _ in 0..CREW.len() {
             let number = self.books.begin(KILLER, 1).expect("there is room in the books").start;
             self.queue.send(Message::new(KILLER as u32, number, 20)).expect("the queue is open");
             self.books.sent(KILLER, number);
-            assert!(self.queue.join_timeout(bound(SOON)), "INV5: nobody wakes up, {}", self.state());
+            self.expect(self.queue.join_timeout(bound(SOON)), || "nobody wakes up".into())?;
         }
+        Ok(())
     }
 
     /// INV5 for the mailbox, whose last message nobody but the next would write down as done.
-    fn drain_clerk(&self) {
+    fn drain_clerk(&self) -> Result<(), Fault> {
         let is_drained = || {
             let status = self.clerk.status().ok()?;
             (status.incarnation.is_some() && status.queued == 0 && status.handling.is_none()).then_some(())
         };
-        let drained = wait_for(SOON, is_drained);
-        assert!(drained.is_some(), "INV5: the mailbox is not drained, {}", self.state());
-        self.books.done(CLERK, 0).unwrap_or_else(|why| panic!("{why}"));
+        self.expect(wait_for(SOON, is_drained).is_some(), || "the mailbox is not drained".into())?;
+        self.books.done(CLERK, 0)
     }
 
-    fn audit(&mut self) {
+    fn audit(&mut self) -> Result<(), Fault> {
         for (seat, process) in self.crew.iter().enumerate() {
-            assert!(process.is_alive(), "{}", self.obituary(seat));
+            if !process.is_alive() {
+                return Err(self.obituary(seat));
+            }
         }
         // That a message is done is written down after the queue knows.
         let writes = || (0..CREW.len()).find(|seat| !CREW[*seat].is_sender() && self.books.has_in_hand(*seat));
-        assert!(wait_for(SOON, || writes().is_none().then_some(())).is_some(), "INV5: {:?}", writes());
+        let all_written = wait_for(SOON, || writes().is_none().then_some(()));
+        self.expect(all_written.is_some(), || format!("{:?} does not finish", writes().map(|seat| CREW[seat])))?;
         let mut audit = Audit::default();
         for seat in (0..CREW.len()).filter(|seat| CREW[*seat].is_sender()).chain([KILLER]) {
             let ends = self.ends.get_mut(seat).map(std::mem::take).unwrap_or_default();
-            audit += self.books.audit(seat, &ends).unwrap_or_else(|why| panic!("{why}"));
+            audit += self.books.audit(seat, &ends)?;
         }
         let deaths = std::mem::take(&mut self.consumer_deaths);
-        assert!(audit.unwritten <= deaths, "INV2: {} unwritten deliveries, {deaths} deaths", audit.unwritten);
-        assert!(audit.unsure <= deaths, "INV1: {} may be done, {deaths} deaths", audit.unsure);
+        let (unwritten, unsure) = (audit.unwritten, audit.unsure);
+        Kind::Doubled.unless(unwritten <= deaths, || format!("INV2: {unwritten} unwritten, {deaths} deaths"))?;
+        Kind::Lost.unless(unsure <= deaths, || format!("INV1: {unsure} may be done, {deaths} deaths"))?;
         self.outcome.audit += audit;
-        self.check_maps();
+        self.check_maps()
     }
 
     /// INV7. When nobody is being spawned, all who have the memory are known.
-    fn check_maps(&self) {
+    fn check_maps(&self) -> Result<(), Fault> {
         let known: Vec<u32> =
             self.crew.iter().map(Process::pid).chain([std::process::id(), self.books.pid(CLERK)]).collect();
         let zygote = watch::zygote_of(std::process::id()).map(|seen| seen.pid);
@@ -260,47 +289,52 @@ impl Campaign {
             !known.contains(&seen.pid) && Some(seen.pid) != zygote && memory::has_mapped_segment(seen.pid)
         });
         let strangers: Vec<Seen> = strangers.collect();
-        assert!(strangers.is_empty(), "INV7: {strangers:?}");
+        Kind::Orphan.unless(strangers.is_empty(), || format!("INV7: {strangers:?}"))
     }
 
     /// INV6: memory that was needed for a while is given back.
-    fn returns_memory(&self, max: u64) {
+    fn returns_memory(&self, max: u64) -> Result<(), Fault> {
         let is_back = wait_for(SOON, || (memory::shared() <= max).then_some(()));
-        assert!(is_back.is_some(), "INV6: {} bytes are in use, not {max}", memory::shared());
+        Kind::Orphan.unless(is_back.is_some(), || format!("INV6: {} bytes are in use, not {max}", memory::shared()))
     }
 
     /// INV6: there is room for exactly as many messages as in a queue that nobody has died with.
-    fn check_room(&mut self) {
+    fn check_room(&mut self) -> Result<(), Fault> {
         for seat in 0..CREW.len() {
-            let sentinel = self.crew[seat].sentinel().expect("there are descriptors");
-            pidfd_send_signal(sentinel, Signal::KILL).unwrap_or_else(|_| panic!("{}", self.obituary(seat)));
+            self.kill(seat)?;
             self.crew[seat].join_timeout(bound(WEDGED)).expect_err("it was killed");
         }
-        assert!(self.queue.join_timeout(Duration::ZERO), "INV1: all was done before");
+        Kind::Lost.unless(self.queue.join_timeout(Duration::ZERO), || "INV1: all was done before".into())?;
         let fresh = queue();
         for length in [10, 60_000] {
-            assert_eq!(room(&self.queue, length), room(&fresh, length), "INV6: for messages of {length} bytes");
+            let (room, expected) = (room(&self.queue, length), room(&fresh, length));
+            let what = || format!("INV6: {room} messages of {length} bytes fit, not {expected}");
+            Kind::Orphan.unless(room == expected, what)?;
         }
         self.crew = (0..CREW.len()).map(|seat| self.employ(seat)).collect();
+        Ok(())
     }
 
     /// Everybody leaves in order.
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<(), Fault> {
         self.books.set_phase(Phase::Run);
-        self.goes_on();
+        self.goes_on()?;
         self.books.set_phase(Phase::End);
         self.queue.close(Close::Drain);
         for (seat, process) in self.crew.iter().enumerate() {
-            let left = process.join_timeout(bound(SOON));
-            assert_eq!(left, Ok(()), "INV5: {:?} does not end", CREW[seat]);
+            match process.join_timeout(bound(SOON)) {
+                Ok(()) => {}
+                Err(_) => return Err(self.obituary(seat)),
+            }
         }
-        assert!(self.queue.join_timeout(Duration::ZERO), "all is received before the end");
-        self.drain_clerk();
+        Kind::Lost.unless(self.queue.join_timeout(Duration::ZERO), || "INV1: all is received before the end".into())?;
+        self.drain_clerk()?;
         self.supervisor.stop_timeout(WEDGED).expect("an actor can be stopped");
         for seat in (0..CREW.len()).filter(|seat| CREW[*seat].is_sender()) {
-            let audit = self.books.audit(seat, &[]).unwrap_or_else(|why| panic!("{why}"));
+            let audit = self.books.audit(seat, &[])?;
             self.outcome.audit += audit;
         }
+        Ok(())
     }
 
     fn state(&self) -> String {

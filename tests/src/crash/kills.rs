@@ -20,33 +20,28 @@ mod crew;
 use std::time::Duration;
 
 use actor_core::node::Counters;
+use actor_core::testing::Snapshot;
 
+use super::{Budget, Fault, Kind, Mode, Plan, Tally};
 pub use books::Audit;
 
-/// What is to be done.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// How many processes are killed.
-    pub kills: u64,
-    /// After how many of them the books are audited.
-    pub kills_per_round: u64,
-    /// Decides who is killed when.
-    pub seed: u64,
-}
+/// A run is a kill.
+pub const MODE: Mode = Mode {
+    name: "kills",
+    about: "random processes of a full system at random moments; a run is a kill",
+    run,
+    usual: Budget::Runs(10_000),
+};
 
-/// How it went; whatever was wrong is a panic.
+/// How it went.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Processes that were killed.
-    pub kills: u64,
     /// Times that the zygote was killed besides.
     pub zygotes: u64,
     /// What the dead had under way.
     pub hits: Hits,
     /// The messages.
     pub audit: Audit,
-    /// The longest time from a kill until the dead was recovered and reaped.
-    pub recovery_max: Duration,
     /// The longest time until the system was at rest after a round.
     pub rest_max: Duration,
 }
@@ -86,10 +81,49 @@ impl Hits {
     }
 }
 
+/// Carries out a plan, and looks what is left behind.
+fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
+    let before = Snapshot::take();
+    let outcome = campaign(plan, tally)?;
+    outcome.report(tally);
+    let leaks = before.leaks();
+    Kind::Orphan.unless(leaks.is_empty(), || leaks.join(", "))?;
+    let percent = outcome.hits.percent();
+    // Nothing is wrong with what was killed then, but with the one who kills: he proves nothing.
+    assert!(Hits::PERCENT_MIN <= percent || tally.kills < 1000, "{percent} % is less than {} %", Hits::PERCENT_MIN);
+    Ok(())
+}
+
 /// Carries out a plan.
 ///
-/// # Panics
-/// An invariant does not hold; the text says which, and of what.
-pub fn run(plan: &Plan) -> Outcome {
-    campaign::Campaign::start(plan).run(plan)
+/// # Errors
+/// An invariant does not hold.
+pub fn campaign(plan: &Plan, tally: &mut Tally) -> Result<Outcome, Fault> {
+    campaign::Campaign::start(plan).run(plan, tally)
+}
+
+impl Outcome {
+    fn report(&self, tally: &mut Tally) {
+        let Outcome { zygotes, hits, audit, rest_max } = self;
+        let Hits { writing, claimed, between, holding, other } = *hits;
+        let mut lines = vec![format!("zygotes     {zygotes}")];
+        for (name, count) in
+            [("writing", writing), ("claimed", claimed), ("between", between), ("holding", holding), ("other", other)]
+        {
+            let bar = "#".repeat((50 * count / tally.kills.max(1)) as usize);
+            lines.push(format!("  {name:<9} {count:>9} {bar}"));
+        }
+        lines.push(format!(
+            "hit         {} % of the kills hit a slot that was written or claimed, or between",
+            hits.percent()
+        ));
+        lines.push(format!("messages    {} sent, and {} by the dead unawares", audit.sent, audit.unknown));
+        lines.push(format!("deliveries  {}, of them again {}", audit.delivered, audit.again));
+        lines.push(format!(
+            "unwritten   {} deliveries and {} acknowledgements by the dead",
+            audit.unwritten, audit.unsure
+        ));
+        lines.push(format!("at rest     after {rest_max:?} at most"));
+        tally.remarks.extend(lines);
+    }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::books::{Books, HANDS, Phase, SEATS};
 use crate::chance::Chance;
+use crate::crash::{Fault, Kind};
 use crate::message::Message;
 
 /// Where somebody works, and with what.
@@ -156,13 +157,13 @@ struct Order {
 impl Order {
     fn note(&mut self, message: &Message) {
         let last = &mut self.last[message.from() as usize];
-        assert!(*last < Some(message.number()), "{message:?} came after {last:?}");
+        expect(Kind::Torn.unless(*last < Some(message.number()), || format!("INV4: {message:?} came after {last:?}")));
         *last = Some(message.number());
     }
 }
 
 /// What a consumer has seen is in order, or this is the end of the run.
-fn expect<T>(result: Result<T, String>) -> T {
+fn expect<T>(result: Result<T, Fault>) -> T {
     result.unwrap_or_else(|why| panic!("{why}"))
 }
 

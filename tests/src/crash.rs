@@ -1,0 +1,97 @@
+//! What is lost, doubled, torn, wedged or left behind when processes die? The modes of the program `crash`.
+//!
+//! Each mode kills in a way of its own and checks afterwards, with books that the crate under test does
+//! not keep. What it has found goes into a [`Tally`], and each thing that is wrong is a [`Fault`] which
+//! says how to see it again. A mode has no opinion about how long it runs: that is the [`Plan`]'s.
+//!
+//! A mode must not count what it has not looked at, and must not go on after a fault that would make
+//! others look like faults of their own.
+
+mod fault;
+pub mod kills;
+mod tally;
+
+use std::time::Duration;
+
+pub use fault::{Fault, Kind};
+pub use tally::Tally;
+
+/// One way to kill and to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What is killed, and what a run is.
+    pub about: &'static str,
+    /// Carries out a plan. What was found before a fault stays in the tally.
+    pub run: fn(&Plan, &mut Tally) -> Result<(), Fault>,
+    /// The budget of who names none.
+    pub usual: Budget,
+}
+
+/// All of them, in the order in which `crash all` runs them.
+pub const MODES: &[Mode] = &[kills::MODE];
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How much of it.
+    pub budget: Budget,
+    /// Decides what is left to chance.
+    pub seed: u64,
+    /// Only this part of the mode, in the words of a [`Fault`] of that mode.
+    pub only: Option<String>,
+}
+
+/// How much is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// So many runs; what a run is, the mode says.
+    Runs(u64),
+    /// As many as can be begun within this time.
+    Time(Duration),
+}
+
+impl Plan {
+    /// Whether there is another run after those of the tally.
+    pub fn goes_on(&self, tally: &Tally) -> bool {
+        match self.budget {
+            Budget::Runs(runs) => tally.runs < runs,
+            Budget::Time(time) => tally.elapsed() < time,
+        }
+    }
+
+    /// The command line that carries out this plan again, after the program's name.
+    pub fn again(&self, mode: &str, only: Option<&str>) -> String {
+        let budget = match self.budget {
+            Budget::Runs(runs) => format!("--runs {runs}"),
+            Budget::Time(time) => format!("--seconds {}", time.as_secs_f64()),
+        };
+        let only = only.or(self.only.as_deref()).map_or(String::new(), |only| format!(" --only {only}"));
+        format!("crash {mode} {budget} --seed {}{only}", self.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let plan = Plan { budget: Budget::Runs(2), seed: 7, only: None };
+        let mut tally = Tally::new("nothing");
+        assert!(plan.goes_on(&tally));
+        tally.runs = 2;
+        assert!(!plan.goes_on(&tally));
+        assert_eq!(plan.again("steps", None), "crash steps --runs 2 --seed 7");
+        assert_eq!(plan.again("steps", Some("send:3")), "crash steps --runs 2 --seed 7 --only send:3");
+        let none = Plan { budget: Budget::Time(Duration::ZERO), ..plan };
+        assert!(!none.goes_on(&tally));
+    }
+
+    #[test]
+    fn names_are_not_used_twice() {
+        let names: std::collections::BTreeSet<&str> = MODES.iter().map(|mode| mode.name).collect();
+        assert_eq!(names.len(), MODES.len());
+    }
+}
