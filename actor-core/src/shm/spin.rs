@@ -3,7 +3,8 @@
 //! A wake-up across CPUs costs tens of microseconds, a look at a cache line half of one. So a
 //! waiter looks for a while before it sleeps, but only if it finds a free seat: there are as many
 //! seats as CPUs, and a seat holds the participant that sits there, so that recovery can clear it.
-//! Who has spun in vain several times in a row spins rarely, until it pays again.
+//! Who has spun in vain several times in a row spins more and more rarely, until it pays again: who
+//! answers him runs on the same CPU, or takes long.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicU32;
@@ -19,9 +20,10 @@ use crate::time::Deadline;
 const SPIN_MAX: Duration = Duration::from_micros(40);
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 32;
-/// After so many vain spins in a row, a thread spins only every [`RARELY`]th time.
+/// After so many vain spins in a row, a thread spins again when it has waited twice as often as at its
+/// last spin, until it is a matter of half as many waits as [`RARELY`] says.
 const VAIN_MAX: u32 = 4;
-const RARELY: u32 = 16;
+const RARELY: u32 = 1024;
 
 thread_local! {
     /// Vain spins in a row, then waits without a spin.
@@ -46,7 +48,7 @@ pub(crate) fn spin<T>(segment: &Segment, deadline: Deadline, mut test: impl FnMu
             cpu::spin();
         }
         if start.elapsed() >= limit {
-            VAIN.set(VAIN.get().saturating_add(1));
+            one_more_in_vain();
             return None;
         }
     }
@@ -54,11 +56,17 @@ pub(crate) fn spin<T>(segment: &Segment, deadline: Deadline, mut test: impl FnMu
 
 fn worth_it() -> bool {
     let vain = VAIN.get();
-    if vain >= VAIN_MAX && !vain.is_multiple_of(RARELY) {
-        VAIN.set(vain + 1);
-        return false;
+    let is_worth_it = vain < VAIN_MAX || vain.is_power_of_two();
+    if !is_worth_it {
+        one_more_in_vain();
     }
-    true
+    is_worth_it
+}
+
+fn one_more_in_vain() {
+    let more = VAIN.get() + 1;
+    // From there it is as far to the next spin as it was to the last one.
+    VAIN.set(if more > RARELY { RARELY / 2 + 1 } else { more });
 }
 
 /// Frees the seats of a dead participant.
@@ -88,6 +96,20 @@ impl Drop for Seat<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_spins_in_vain_spins_more_and_more_rarely() {
+        let mut spins = Vec::new();
+        for wait in 0..4 * RARELY {
+            if worth_it() {
+                spins.push(wait);
+                one_more_in_vain();
+            }
+        }
+        let gaps: Vec<u32> = spins.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.is_sorted(), "{spins:?}");
+        assert_eq!((gaps[0], *gaps.last().unwrap()), (1, RARELY / 2));
+    }
 
     #[test]
     fn smoke() {
