@@ -135,19 +135,16 @@ impl Mailbox {
     }
 
     /// Takes the next message as the mailbox's only receiver; its payload replaces what is in
-    /// `buffer`. The message stays until [`Mailbox::acknowledge`].
-    pub(crate) fn next(&self, buffer: &mut Vec<u8>, deadline: Deadline) -> Next {
+    /// `buffer`. The message stays until [`Mailbox::acknowledge`]. `None`: it is time to sleep.
+    #[inline]
+    pub(crate) fn next_awake(&self, buffer: &mut Vec<u8>) -> Option<Next> {
         let mut test = || self.try_next(buffer);
-        if let Some(next) = test() {
-            return next;
-        }
-        if deadline.has_passed() {
-            return Next::TimedOut;
-        }
-        if let Some(next) = spin(self.window.segment, deadline, &mut test) {
-            return next;
-        }
-        match self.window.items().wait(deadline, test) {
+        test().or_else(|| spin(self.window.segment, Deadline::Never, test))
+    }
+
+    /// [`Mailbox::next_awake`] that sleeps until there is something, or until `deadline`.
+    pub(crate) fn next(&self, buffer: &mut Vec<u8>, deadline: Deadline) -> Next {
+        match self.window.items().wait(deadline, || self.try_next(buffer)) {
             Waited::Ready(next) | Waited::Slept(next) => next,
             Waited::TimedOut => Next::TimedOut,
         }

@@ -40,7 +40,11 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
         if let Some(reason) = context.take_ending() {
             break reason;
         }
-        match mailbox.next(&mut buffers.message, Deadline::Never) {
+        let next = mailbox.next_awake(&mut buffers.message).unwrap_or_else(|| {
+            buffers.trim();
+            mailbox.next(&mut buffers.message, Deadline::Never)
+        });
+        match next {
             Next::Message { envelope, position } if !envelope.is_for(incarnation.life) => {
                 if envelope.reply.is_some() {
                     mailbox.mark_handled(position);
@@ -57,7 +61,6 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
                 reply(&mailbox, &envelope, &handled.outcome, &buffers.reply);
                 // Dead before this line: a call is replied to, so recovery does not run it again.
                 context.finish(position, handled.failure);
-                buffers.trim();
             }
             Next::Stop => break ExitReason::Shutdown(None),
             Next::TimedOut => {}
@@ -128,7 +131,7 @@ struct Buffers {
     reply: Vec<u8>,
 }
 
-/// What an idle actor keeps of a buffer that had to grow.
+/// What a sleeping actor keeps of a buffer that had to grow.
 const BUFFER_KEPT_MAX: usize = 256 << 10;
 
 impl Buffers {
@@ -136,12 +139,25 @@ impl Buffers {
         Delivery { handler: envelope.handler, payload: &self.message, reply: &mut self.reply }
     }
 
-    /// An actor that waits does not hold the memory of the largest message that it ever had.
+    /// An actor that sleeps does not hold the memory of the largest message that it ever had. One that
+    /// works does: to get a page back takes longer than to copy it.
     fn trim(&mut self) {
         for buffer in [&mut self.message, &mut self.reply] {
             if BUFFER_KEPT_MAX < buffer.capacity() {
                 *buffer = Vec::new();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoke() {
+        let mut buffers = Buffers { message: Vec::with_capacity(BUFFER_KEPT_MAX + 1), reply: vec![7; 10] };
+        buffers.trim();
+        assert_eq!((buffers.message.capacity(), buffers.reply.len()), (0, 10));
     }
 }
