@@ -6,6 +6,7 @@
 //! quiet machine.
 
 mod machine;
+mod place;
 mod spread;
 
 #[path = "../shared/book.rs"]

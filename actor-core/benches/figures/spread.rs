@@ -9,6 +9,7 @@ use actor_core::{Spawn, StartMethod, node};
 use crate::book::{Book, Order, Quote};
 use crate::echo::Echo;
 use crate::idle::Supervised;
+use crate::place::Place;
 use crate::{Line, Plan};
 
 /// Long enough for both sides to fall asleep.
@@ -17,13 +18,22 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(crate) fn run(plan: &Plan) {
     let us = |name, target| Line { name, unit: "us", target };
     plan.case([us("call, hot, p50", "<= 0.8"), us("call, hot, p99", "<= 2")], hot_calls);
+    let times = |name| Line { name, unit: "x", target: "<= 1.1" };
     let lines = [
-        us("call, both asleep, p50", ""),
-        us("call, both asleep, p99", ""),
-        us("pipe, both asleep, p50", ""),
-        Line { name: "call / pipe, both asleep, p50", unit: "x", target: "<= 1.1" },
+        us("call, one cpu, p50", ""),
+        us("pipe, one cpu, p50", ""),
+        times("call / pipe, one cpu"),
+        us("call, one cpu, after a pause, p50", ""),
+        us("pipe, one cpu, after a pause, p50", ""),
+        times("call / pipe, one cpu, after a pause"),
     ];
-    plan.case(lines, cold_calls);
+    plan.case(lines, || joined(cold_calls(Place::OneCpu, || {}), cold_calls(Place::OneCpu, pause)));
+    let lines = [
+        us("call, two cpus, after a pause, p50", ""),
+        us("pipe, two cpus, after a pause, p50", ""),
+        times("call / pipe, two cpus, after a pause"),
+    ];
+    plan.case(lines, || cold_calls(Place::TwoCpus, pause));
     let lines = [us("spawn to ready, zygote, p50", "<= 200"), us("spawn to ready, zygote, p99", "")];
     plan.case(lines, || spawns(StartMethod::Zygote));
     let lines = [us("spawn to ready, exec, p50", "<= 1100"), us("spawn to ready, exec, p99", "")];
@@ -59,20 +69,31 @@ fn hot_calls() -> [f64; 2] {
     middle_and_bad(samples)
 }
 
-/// In turn, so that what else the machine does happens to both.
-fn cold_calls() -> [f64; 4] {
+/// Both sides are asleep when it is their turn: on one CPU always, and on two after a pause.
+fn pause() {
+    thread::park_timeout(PAUSE);
+}
+
+/// In turn, so that what else the machine does happens to both. Left to itself, the scheduler puts
+/// either pair on one CPU or on two as it likes, which makes more of a difference than all else.
+fn cold_calls(place: Place, pause: fn()) -> [f64; 3] {
     let book = Book { quantity: 0 }.spawn().expect("an actor");
     let mut echo = Echo::start();
+    let _pinned = place.pin([book.process().wait().expect("a reply"), echo.process.pid()]);
     let (mut calls, mut asks) = (Vec::new(), Vec::new());
     for _ in 0..500 {
-        thread::park_timeout(PAUSE);
+        pause();
         calls.push(time(|| book.echo(Quote::SOME).wait().expect("a reply")));
-        thread::park_timeout(PAUSE);
+        pause();
         asks.push(time(|| echo.ask()));
     }
     book.stop().expect("an end");
-    let ([call, bad], [ask, _]) = (middle_and_bad(calls), middle_and_bad(asks));
-    [call, bad, ask, call / ask]
+    let (call, ask) = (quantile(&mut calls, 0.5), quantile(&mut asks, 0.5));
+    [call, ask, call / ask]
+}
+
+fn joined([a, b, c]: [f64; 3], [d, e, f]: [f64; 3]) -> [f64; 6] {
+    [a, b, c, d, e, f]
 }
 
 fn nothing((): ()) {}

@@ -46,6 +46,11 @@ impl Book {
     }
 
     #[call]
+    fn process(&mut self) -> u32 {
+        std::process::id()
+    }
+
+    #[call]
     fn echo(&mut self, quote: Quote) -> Quote {
         quote
     }

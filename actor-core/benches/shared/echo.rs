@@ -14,7 +14,7 @@ const BYTES: usize = 32;
 pub(crate) struct Echo {
     there: Option<PipeWriter>,
     back: PipeReader,
-    process: Process<()>,
+    pub(crate) process: Process<()>,
 }
 
 impl Echo {
