@@ -45,7 +45,7 @@ fn typed_cast_cold(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(asleep).bench_local_values(|order| book.0.place(order).send().expect("room"));
 }
 
-#[divan::bench(sample_count = 100)]
+#[divan::bench(sample_size = 1000, sample_count = 100)]
 fn typed_call_hot(bencher: Bencher<'_, '_>) {
     let book = Living::of(Book { quantity: 0 });
     bencher.bench_local(|| book.0.echo(Quote::SOME).wait().expect("a reply"));

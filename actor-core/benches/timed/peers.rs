@@ -44,7 +44,7 @@ fn seqpacket_1_to_1(bencher: Bencher<'_, '_>, size: usize) {
     });
 }
 
-#[divan::bench(sample_count = 100)]
+#[divan::bench(sample_size = 1000, sample_count = 100)]
 fn pipe_there_and_back_hot(bencher: Bencher<'_, '_>) {
     let mut echo = Echo::start();
     bencher.bench_local(|| echo.ask());
