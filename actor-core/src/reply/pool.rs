@@ -27,6 +27,10 @@ const RESERVED: u32 = 32;
 /// Bytes of each size class of large replies.
 const REPLY_BYTES: u64 = 32 << 20;
 
+/// An abandoned slot becomes idle when somebody in another process has written half an answer to its
+/// end, or has died, and nobody here is told. Who waits while there are such looks this often.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// What a slot is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -76,6 +80,14 @@ impl Free {
     fn pool_of(&mut self, index: u16) -> &mut Pool {
         if u32::from(index) < CALLS_MAX { &mut self.for_calls } else { &mut self.reserved }
     }
+
+    /// When to look again, if nobody says so before.
+    fn next_look(&self, deadline: Deadline) -> Deadline {
+        match self.for_calls.abandoned.is_empty() && self.reserved.abandoned.is_empty() {
+            true => deadline,
+            false => deadline.min(Deadline::after(LOOK)),
+        }
+    }
 }
 
 static REPLIES: OnceLock<ReplyBox> = OnceLock::new();
@@ -115,10 +127,10 @@ impl ReplyBox {
             if let Some(index) = self.try_take(&mut free, purpose) {
                 return Some(index);
             }
-            let left = deadline.remaining().unwrap_or(Duration::from_secs(3600));
-            if left.is_zero() {
+            if deadline.has_passed() {
                 return None;
             }
+            let left = free.next_look(deadline).remaining().unwrap_or(Duration::from_secs(3600));
             let freed = match purpose {
                 Purpose::Call => &self.call_freed,
                 Purpose::Request => &self.request_freed,
@@ -147,9 +159,12 @@ impl ReplyBox {
         if deadline.has_passed() {
             return Poll::Ready(None);
         }
-        free.wakers.push(context.waker().clone());
+        if !free.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            free.wakers.push(context.waker().clone());
+        }
+        let look = free.next_look(deadline);
         drop(free);
-        waker::register(self.window.segment, &UNCHANGED, 0, deadline, context.waker());
+        waker::register(self.window.segment, &UNCHANGED, 0, look, context.waker());
         Poll::Pending
     }
 
@@ -161,6 +176,13 @@ impl ReplyBox {
         let is_idle = |&index: &u16| ReplyWord(self.slot(index).word.load(Acquire)).state() == State::Idle;
         let found = pool.abandoned.iter().position(is_idle)?;
         Some(pool.abandoned.swap_remove(found))
+    }
+
+    /// How many wait for a slot, asleep or as futures.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.sleepers + free.wakers.len()
     }
 
     pub(super) fn give_back(&self, index: u16, is_idle: bool) {

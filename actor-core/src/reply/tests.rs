@@ -21,6 +21,10 @@ fn open() -> ReplySlot {
     ReplySlot::open(segment().unwrap(), Purpose::Call, Deadline::after(Duration::from_secs(5))).unwrap()
 }
 
+fn open_until(deadline: Deadline) -> ReplySlot {
+    ReplySlot::open(segment().unwrap(), Purpose::Call, deadline).unwrap()
+}
+
 #[test]
 fn smoke() {
     let (mut slot, mut buffer) = (open(), Vec::new());
@@ -133,6 +137,32 @@ fn with_all_calls_under_way_the_node_can_be_asked() {
     let calls: Vec<_> = (0..CALLS_MAX).map(|_| open(Purpose::Call, soon).unwrap()).collect();
     assert!(matches!(open(Purpose::Call, now), Err(OpenError::Full)));
     open(Purpose::Request, now).unwrap();
+    drop(calls);
+}
+
+#[test]
+fn a_call_waits_for_a_slot_that_was_given_up_half_answered() {
+    let _several = several();
+    let soon = Deadline::after(Duration::from_secs(20));
+    let mut calls: Vec<_> = (0..CALLS_MAX).map(|_| open_until(soon)).collect();
+    let half = calls.pop().unwrap();
+    let (replies, word) = (half.replies, &half.replies.slot(half.index).word);
+    word.store(ReplyWord(word.load(Acquire)).to(State::Writing, Participant(77)).0, Release);
+    drop(half);
+    let waits_asleep = std::thread::spawn(move || drop(open_until(soon)));
+    let waits_awake = std::thread::spawn(move || {
+        let opened = std::future::poll_fn(|context| ReplySlot::poll_open(segment().unwrap(), context, soon));
+        drop(futures::executor::block_on(opened).unwrap());
+    });
+    while replies.waiting() < 2 {
+        assert!(!soon.has_passed(), "two wait");
+        std::thread::yield_now();
+    }
+    word.store(ReplyWord(word.load(Acquire)).next_idle().0, Release);
+    // One of them takes what the answerer has left, and drops it for the other.
+    waits_asleep.join().unwrap();
+    waits_awake.join().unwrap();
+    assert!(!soon.has_passed());
     drop(calls);
 }
 
