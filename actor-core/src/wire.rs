@@ -8,17 +8,15 @@
 //! - A value either arrives as it was sent or is refused when it is encoded. Where MessagePack has
 //!   no room for the difference (`Some` of something that encodes as nothing), and past
 //!   [`DEPTH_MAX`] levels, encoding is the step that fails (`guard.rs`).
-//! - Decoding never recurses deeper than the limit, never reserves memory that the message cannot
-//!   fill (`nesting.rs`), and accepts no bytes behind the value.
+//! - Decoding never recurses deeper than the limit, through levels that take bytes (`nesting.rs`) or
+//!   none (`levels.rs`), never reserves memory that the message cannot fill, and accepts no bytes behind
+//!   the value.
 //! - A `Serialize` or `Deserialize` that panics is an error.
 //!
 //! The size of a message is bounded by whoever provides the bytes.
 //!
-//! What is not covered: a type that contains itself without anything in between, such as
-//! `struct A(Option<Box<A>>)`, reads no byte per level. Its values carry no information beyond
-//! `None`, so such a type has no use, but a wrong byte makes its decoder recurse without end. A
-//! deserializer that counts levels would close this, at the price of a second copy of every
-//! message's decoder; for a type without use that is not worth it.
+//! What is not covered: a type whose own `Deserialize` goes on for ever without asking the codec for
+//! anything, such as an untagged enum with itself as the last variant to be tried.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +27,7 @@ use serde::{Deserialize, Serialize};
 mod buffer;
 pub(crate) mod bytes;
 mod guard;
+mod levels;
 mod nesting;
 mod shape;
 
@@ -113,7 +112,7 @@ where
 
 fn decode_one<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    let value = T::deserialize(&mut deserializer).map_err(decode_error)?;
+    let value = levels::deserialize(&mut deserializer).map_err(decode_error)?;
     // The codec does not tell its position. At the end of the bytes, and only there, another
     // value cannot even begin.
     match bool::deserialize(&mut deserializer) {
@@ -127,6 +126,7 @@ fn decode_error(error: RmpDecodeError) -> DecodeError {
     match error {
         RmpDecodeError::InvalidMarkerRead(_) | RmpDecodeError::InvalidDataRead(_) => DecodeError::Damaged,
         RmpDecodeError::DepthLimitExceeded => DecodeError::TooDeep,
+        RmpDecodeError::Syntax(text) if text == levels::TOO_DEEP => DecodeError::TooDeep,
         error => DecodeError::Refused(error.to_string()),
     }
 }

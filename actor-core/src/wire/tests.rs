@@ -305,6 +305,21 @@ fn the_limit_of_levels_is_the_same_on_both_sides() {
     refusal(&groups(DEPTH_MAX / 2 + 1));
 }
 
+/// Itself, through what encodes as nothing of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Endless(Option<Box<Endless>>);
+
+#[test]
+fn levels_that_take_no_byte_are_an_error_on_a_small_stack() {
+    let decoded = std::thread::Builder::new().stack_size(1 << 20).spawn(|| {
+        round_trips(Endless(None));
+        assert_eq!(decode::<Endless>(&[1]), Err(DecodeError::TooDeep));
+        assert_eq!(decode::<Vec<(u8, Endless)>>(&[0x91, 0x92, 1, 0xa1, b'x']), Err(DecodeError::TooDeep));
+        round_trips(Some(Some(Some(Some(vec![Some(Some(Endless(None).0.is_none()))])))));
+    });
+    decoded.unwrap().join().unwrap();
+}
+
 #[test]
 fn some_of_nothing_is_refused_because_it_would_arrive_as_none() {
     round_trips(None::<()>);
