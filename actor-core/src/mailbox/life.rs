@@ -69,7 +69,7 @@ impl Mailbox {
             }
             None => {
                 actor.handling.store(0, Relaxed);
-                actor.handled.store(actor.handled.load(Relaxed) + 1, Relaxed);
+                actor.handled.store(actor.handled.load(Relaxed).wrapping_add(1), Relaxed);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::hands::{self, Hands, Held};
-use super::layout::SlotHead;
+use super::layout::{INLINE_MAX, SlotHead};
 use super::payload::Meta;
 use super::post::Wake;
 use super::slots::{self, Recovered, Refused};
@@ -164,7 +164,8 @@ impl Window {
         let (slot, hand) = (self.slot(claim.position.index()), self.hand(empty.index));
         let meta = Meta::load(slot);
         if meta.extent.is_none() {
-            let mut payload = Vec::with_capacity(meta.length as usize);
+            // Not as much as the length says, before it is known to be there.
+            let mut payload = Vec::with_capacity(INLINE_MAX as usize);
             self.read_payload(slot, meta, 0, &mut payload);
             self.write_inline(hand, [&payload, &[]]);
         }
