@@ -171,11 +171,12 @@ impl Line {
     /// # Errors
     /// `VersionMismatch`, `Disconnected`: the line is of no more use.
     pub(crate) fn next(&mut self) -> Result<Option<Answer>, ControlError> {
-        let message = match self.answers.try_recv() {
-            Ok(message) => message,
-            Err(TryRecvError::Empty) => return Ok(None),
-            Err(TryRecvError::IpcError(error)) => return Err(from_ipc(error)),
-        };
+        let received = caught(|| match self.answers.try_recv() {
+            Ok(message) => Ok(Some(message)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::IpcError(error)) => Err(from_ipc(error)),
+        });
+        let Some(message) = received? else { return Ok(None) };
         match message {
             ToNode::Hello(theirs) if !self.is_ready => {
                 self.own.check(&theirs)?;
@@ -224,9 +225,9 @@ impl Server {
     /// # Errors
     /// The node is gone again, or is another build.
     pub(crate) fn accept(self, own: Hello) -> Result<Switchboard, ControlError> {
-        let accepted = self.server.accept();
+        let accepted = caught(|| self.server.accept().map_err(from_ipc));
         remove_directory(&self.directory);
-        let (orders, first) = accepted.map_err(from_ipc)?;
+        let (orders, first) = accepted?;
         let ToZygote::Hello(theirs, answers) = first else {
             return Err(ControlError::OutOfTurn);
         };
@@ -253,9 +254,9 @@ impl Switchboard {
     /// Waits for the next order.
     ///
     /// # Errors
-    /// `Disconnected` once the node is gone.
+    /// `Disconnected` once the node is gone; another if it has sent what is no order.
     pub(crate) fn next(&self) -> Result<Order, ControlError> {
-        match self.orders.recv().map_err(from_ipc)? {
+        match caught(|| self.orders.recv().map_err(from_ipc))? {
             ToZygote::Order(order) => Ok(order),
             ToZygote::Hello(..) => Err(ControlError::OutOfTurn),
         }
@@ -344,6 +345,13 @@ fn send_first(orders: &IpcSender<ToZygote>, message: ToZygote) -> io::Result<Res
     Ok(sent.map_err(from_ipc))
 }
 
+/// The channel indexes with numbers that it has read: a message that names more channels than have come
+/// with it is a panic, and so is one of which the descriptors were lost.
+fn caught<T>(receive: impl FnOnce() -> Result<T, ControlError>) -> Result<T, ControlError> {
+    let received = panic::catch_unwind(AssertUnwindSafe(receive));
+    received.unwrap_or_else(|_| Err(ControlError::Failed("the channel panicked over a message".to_owned())))
+}
+
 fn from_ipc(error: IpcError) -> ControlError {
     match error {
         IpcError::Disconnected => ControlError::Disconnected,
@@ -356,6 +364,16 @@ fn from_ipc(error: IpcError) -> ControlError {
 fn is_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
+}
+
+/// Reads bytes as the zygote would read them, and as the node would; whether each takes them.
+#[cfg(feature = "testing")]
+pub(crate) fn read_bytes(bytes: &[u8]) -> [bool; 2] {
+    let message = || ipc::IpcMessage::from_data(bytes.to_vec());
+    [
+        caught(|| message().to::<ToZygote>().map_err(|error| from_ipc(error.into()))).is_ok(),
+        caught(|| message().to::<ToNode>().map_err(|error| from_ipc(error.into()))).is_ok(),
+    ]
 }
 
 #[cfg(test)]

@@ -91,7 +91,12 @@ fn meet(segment: &Segment, server: Server, mut announce: UnixStream, cgroup: Opt
 impl Zygote {
     fn serve(self) -> ! {
         loop {
-            let Ok(order) = self.switchboard.next() else { self.leave() };
+            let order = match self.switchboard.next() {
+                Ok(order) => order,
+                Err(ControlError::Disconnected) => self.leave(),
+                // After what is no order nothing can be relied on. A dead zygote is plain, and replaced.
+                Err(_) => process::exit_now(1),
+            };
             match self.make(order.participant) {
                 Ok(Side::Original(pid)) => self.answer(order, Ok(pid.as_raw_nonzero().get() as u32)),
                 Err(error) => self.answer(order, Err(error)),
