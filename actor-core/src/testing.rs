@@ -9,6 +9,9 @@
 //! A leak can only be told from what other tests do at the same time when there are none, so such a
 //! test runs in a process of its own, for instance as the only test of its file.
 
+#[doc(hidden)]
+pub mod raw;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;

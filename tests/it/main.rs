@@ -1,11 +1,14 @@
 //! The one integration binary: a module per area, a test per conformance case.
 
+use actor_tests::counting::Counting;
+
 mod actors;
 mod cleanup;
 mod compile_fail;
 mod crash;
 mod delivery;
 mod harness;
+mod hostile;
 mod limits;
 mod macros;
 mod mains;
@@ -13,3 +16,7 @@ mod process;
 mod queue;
 mod supervisor;
 mod tidy;
+
+/// Some tests ask how much memory something takes.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

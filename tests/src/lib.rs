@@ -2,9 +2,11 @@
 
 pub mod board;
 pub mod chance;
+pub mod counting;
 pub mod crash;
 pub mod foreign;
 pub mod groups;
+pub mod hostile;
 pub mod mains;
 pub mod memory;
 pub mod message;

@@ -77,7 +77,7 @@ impl Envelope {
 
     pub(crate) const BYTES: usize = 24;
 
-    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[0..2].copy_from_slice(&self.handler.to_le_bytes());
         bytes[2..4].copy_from_slice(&self.on_crash.to_bytes());
@@ -94,7 +94,7 @@ impl Envelope {
     }
 
     /// Reads an envelope back. Whatever the bytes are, the result is usable.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Envelope> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Envelope> {
         let bytes: &[u8; Self::BYTES] = bytes.get(..Self::BYTES)?.try_into().ok()?;
         let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         let u32_at = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);

@@ -218,6 +218,16 @@ impl Record {
     }
 }
 
+/// Where the words of a record lie in it that others read, with the bit of this window; and its length.
+#[cfg(feature = "testing")]
+pub(crate) fn spots(window: u16) -> (Vec<std::ops::Range<usize>>, usize) {
+    use std::mem::offset_of;
+    let texts = offset_of!(Record, end) + offset_of!(EndRecord, text);
+    let bit = offset_of!(Record, attached) + usize::from(window) / 64 * 8;
+    let order = offset_of!(Record, order);
+    (vec![0..texts + 16, offset_of!(Record, result)..order + 64, bit..bit + 8], size_of::<Record>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -276,6 +276,12 @@ impl Segment {
         Some((unsafe { self.base.add(offset as usize) }, size))
     }
 
+    /// Where things lie in the segment's file, for tests that write there as a wild process would.
+    #[cfg(feature = "testing")]
+    pub(crate) fn places(&self, index: u16) -> places::Places {
+        places::Places::of(index)
+    }
+
     /// Where the search for a free window of a class starts.
     pub(crate) fn window_hint(&self, class: usize) -> &AtomicU32 {
         &self.prologue().window_hints[class]

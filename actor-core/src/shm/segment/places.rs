@@ -46,6 +46,26 @@ pub(super) fn place(index: u16) -> Option<(u64, u64)> {
     None
 }
 
+/// Where things lie in the segment's file.
+#[cfg(feature = "testing")]
+pub(crate) struct Places {
+    pub(crate) window: u64,
+    /// The window's line in the table.
+    pub(crate) table: u64,
+}
+
+#[cfg(feature = "testing")]
+impl Places {
+    pub(super) fn of(index: u16) -> Places {
+        let window = place(index).map_or(0, |(offset, _)| offset);
+        Places { window, table: TABLE_AT + u64::from(index) * TABLE_ENTRY }
+    }
+
+    pub(crate) fn record(&self, participant: crate::id::Participant) -> u64 {
+        ROSTER_AT + participant.index() as u64 * roster::RECORD_BYTES
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
