@@ -10,6 +10,8 @@
 //! test runs in a process of its own, for instance as the only test of its file.
 
 #[doc(hidden)]
+pub mod proof;
+#[doc(hidden)]
 pub mod raw;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Slices of the long runs of `cargo run --release -p actor-tests --bin crash`.
 
+mod steps;
+
 use actor_tests::chance::{Chance, effort};
 use actor_tests::crash::kills::{Hits, campaign};
 use actor_tests::crash::{Budget, Plan, Tally};

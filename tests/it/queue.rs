@@ -11,7 +11,6 @@ mod idle;
 mod items;
 mod limits;
 mod memory;
-mod steps;
 mod tasks;
 mod traffic;
 mod waiting;

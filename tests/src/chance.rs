@@ -52,6 +52,13 @@ impl Chance {
         self.below(times) == 0
     }
 
+    /// Puts them into any order.
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        for at in (1..things.len()).rev() {
+            things.swap(at, self.below(at as u64 + 1) as usize);
+        }
+    }
+
     /// One of them.
     ///
     /// # Panics

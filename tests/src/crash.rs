@@ -9,6 +9,7 @@
 
 mod fault;
 pub mod kills;
+pub mod steps;
 mod tally;
 
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct Mode {
 }
 
 /// All of them, in the order in which `crash all` runs them.
-pub const MODES: &[Mode] = &[kills::MODE];
+pub const MODES: &[Mode] = &[kills::MODE, steps::MODE, steps::images::MODE];
 
 /// What is to be done.
 #[derive(Clone, Debug)]

@@ -1,15 +1,27 @@
 //! [`Stepped`]: a process that is led through its program one instruction at a time.
 //!
 //! So a process can be killed at every step of an operation and not only where a test has thought of
-//! putting a stop, and what is tested is the program that users get. To be used by the parent of the
-//! process, from one thread.
+//! putting a stop, and what is tested is the program that users get. The process says itself where the
+//! operation begins, by [`stand_still`]. Somebody who has gone the way once, with [`Stepped::step`], can
+//! send another one to a place on it at once: see [`way`].
+//!
+//! To be used by the parent of the process, from one thread.
 
 #![allow(unsafe_code)]
 
+mod way;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::ptr::null_mut;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
+
+pub use way::Way;
 
 /// A process that stands still between two instructions. It runs on when its leader's thread ends.
 #[derive(Debug)]
@@ -17,7 +29,38 @@ pub struct Stepped {
     pid: Pid,
 }
 
+/// What has become of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The process stands still again, after what it was to do.
+    Made,
+    /// It is in a system call that has not come back for a while. [`Stepped::come_back`] goes on with it.
+    Asleep,
+    /// It stands still by its own wish, somewhere else.
+    Elsewhere,
+}
+
+/// How long whatever is done without sleeping may take.
+const CALL_MAX: Duration = Duration::from_millis(20);
+
 impl Stepped {
+    /// Takes over a process that stands still, or will soon do so.
+    ///
+    /// # Errors
+    /// The system does not allow it, or the process has ended.
+    pub fn take_over(pid: u32) -> io::Result<Stepped> {
+        if !cfg!(target_arch = "x86_64") {
+            // An instruction that is stepped between an exclusive load and its store makes the store
+            // fail each time: what is led never comes through.
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "nobody can be led on this processor"));
+        }
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+        let stepped = Stepped { pid };
+        stepped.request(libc::PTRACE_SEIZE, 0, 0)?;
+        stepped.wait()?;
+        Ok(stepped)
+    }
+
     /// Stops a process wherever it is.
     ///
     /// # Errors
@@ -25,19 +68,10 @@ impl Stepped {
     pub fn stop(pid: u32) -> io::Result<Stepped> {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
         let stepped = Stepped { pid };
-        stepped.request(libc::PTRACE_SEIZE)?;
-        stepped.request(libc::PTRACE_INTERRUPT)?;
+        stepped.request(libc::PTRACE_SEIZE, 0, 0)?;
+        stepped.request(libc::PTRACE_INTERRUPT, 0, 0)?;
         stepped.wait()?;
         Ok(stepped)
-    }
-
-    /// Lets it execute its next instruction.
-    ///
-    /// # Errors
-    /// It does not live any more.
-    pub fn step(&self) -> io::Result<()> {
-        self.request(libc::PTRACE_SINGLESTEP)?;
-        self.wait()
     }
 
     /// Lets it run until it is about to make a system call, or comes back from one.
@@ -45,23 +79,156 @@ impl Stepped {
     /// # Errors
     /// It does not live any more.
     pub fn to_system_call(&self) -> io::Result<()> {
-        self.request(libc::PTRACE_SYSCALL)?;
+        self.request(libc::PTRACE_SYSCALL, 0, 0)?;
         self.wait()
     }
 
-    fn request(&self, request: libc::c_uint) -> io::Result<()> {
-        let (pid, nothing) = (self.pid.as_raw_nonzero().get(), null_mut::<libc::c_void>());
-        // SAFETY: None of the four requests reads or writes memory of the caller; with a null pointer
-        // for data they set no option and pass no signal on.
-        match unsafe { libc::ptrace(request, pid, nothing, nothing) } {
+    /// Lets it execute its next instruction. A system call is one.
+    ///
+    /// # Errors
+    /// It does not live any more.
+    pub fn step(&self) -> io::Result<Step> {
+        let is_call = self.is_at_system_call()?;
+        self.request(libc::PTRACE_SINGLESTEP, 0, 0)?;
+        match is_call {
+            true => self.come_back(),
+            false => self.wait().map(|()| Step::Made),
+        }
+    }
+
+    /// Gives whoever sleeps in a system call some more time.
+    ///
+    /// # Errors
+    /// It does not live any more.
+    pub fn come_back(&self) -> io::Result<Step> {
+        let deadline = Instant::now() + CALL_MAX;
+        loop {
+            match self.stopped_by(WaitIdOptions::NOHANG)? {
+                Some(libc::SIGSTOP) => return Ok(Step::Elsewhere),
+                Some(_) => return Ok(Step::Made),
+                None if deadline <= Instant::now() => return Ok(Step::Asleep),
+                None => thread::yield_now(),
+            }
+        }
+    }
+
+    /// Where it stands: the address of its next instruction.
+    ///
+    /// # Errors
+    /// It does not stand still.
+    pub fn place(&self) -> io::Result<u64> {
+        self.peek(libc::PTRACE_PEEKUSER, INSTRUCTION_POINTER)
+    }
+
+    /// Lets it run to a place, which it stands before if it comes there.
+    ///
+    /// # Errors
+    /// It does not live any more.
+    pub fn run_to(&self, place: u64) -> io::Result<Step> {
+        let text = self.peek(libc::PTRACE_PEEKTEXT, place)?;
+        self.poke(libc::PTRACE_POKETEXT, place, text & !0xff | BREAK)?;
+        self.request(libc::PTRACE_CONT, 0, 0)?;
+        let step = self.come_back()?;
+        if step == Step::Made {
+            // It has executed the break and nothing else.
+            self.poke(libc::PTRACE_POKEUSER, INSTRUCTION_POINTER, place)?;
+        }
+        if step != Step::Asleep {
+            self.poke(libc::PTRACE_POKETEXT, place, text)?;
+        }
+        Ok(step)
+    }
+
+    /// Lets it run until it stands still by its own wish.
+    ///
+    /// # Errors
+    /// It does not live any more.
+    pub fn run_on(&self) -> io::Result<()> {
+        self.request(libc::PTRACE_CONT, 0, 0)?;
+        self.wait()
+    }
+
+    /// Waits until it stands still. Who reaps it at its end is somebody else.
+    fn wait(&self) -> io::Result<()> {
+        while self.stopped_by(WaitIdOptions::empty())?.is_none() {}
+        Ok(())
+    }
+
+    /// The signal with which it stands still.
+    fn stopped_by(&self, options: WaitIdOptions) -> io::Result<Option<i32>> {
+        let options = options | WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(self.pid), options)? {
+            Some(status) if status.exited() || status.killed() || status.dumped() => {
+                Err(io::Error::new(io::ErrorKind::BrokenPipe, "the process has ended"))
+            }
+            // Above the signal stands what else there is to say about the stop.
+            Some(status) => Ok(status.trapping_signal().or(status.stopping_signal()).map(|signal| signal & 0x7f)),
+            None => Ok(None),
+        }
+    }
+
+    fn is_at_system_call(&self) -> io::Result<bool> {
+        thread_local! {
+            /// What is known of places in programs; all that are led have the same one.
+            static KNOWN: RefCell<HashMap<u64, bool>> = RefCell::default();
+        }
+        let at = self.place()?;
+        KNOWN.with_borrow_mut(|known| {
+            if let Some(is_call) = known.get(&at) {
+                return Ok(*is_call);
+            }
+            let is_call = self.peek(libc::PTRACE_PEEKTEXT, at)? as u16 == SYSTEM_CALL;
+            known.insert(at, is_call);
+            Ok(is_call)
+        })
+    }
+
+    fn peek(&self, request: libc::c_uint, at: u64) -> io::Result<u64> {
+        let mut word = 0_u64;
+        let pid = self.pid.as_raw_nonzero().get();
+        // Unlike the function of the C library, the system call writes the word through its last argument.
+        // SAFETY: Both requests write one word there, which is ours, and change nothing in the process.
+        let result = unsafe { libc::syscall(libc::SYS_ptrace, request, pid, at, std::ptr::from_mut(&mut word)) };
+        if result == -1 { Err(io::Error::last_os_error()) } else { Ok(word) }
+    }
+
+    /// Writes a word of the process's own memory or of its registers.
+    fn poke(&self, request: libc::c_uint, at: u64, word: u64) -> io::Result<()> {
+        self.request(request, at as usize, word as usize)
+    }
+
+    fn request(&self, request: libc::c_uint, address: usize, data: usize) -> io::Result<()> {
+        let pid = self.pid.as_raw_nonzero().get();
+        let [address, data] = [address, data].map(|word| null_mut::<libc::c_void>().wrapping_byte_add(word));
+        // SAFETY: None of the requests reads or writes memory of the caller: address and data are numbers,
+        // of a place in the process that is led and of what is to be there; elsewhere they are zero.
+        match unsafe { libc::ptrace(request, pid, address, data) } {
             -1 => Err(io::Error::last_os_error()),
             _ => Ok(()),
         }
     }
+}
 
-    /// Waits for a stop only: who waits for its end is somebody else.
-    fn wait(&self) -> io::Result<()> {
-        waitid(WaitId::Pid(self.pid), WaitIdOptions::STOPPED)?;
-        Ok(())
-    }
+/// Where the kernel keeps the address of the next instruction, among the registers of a process.
+const INSTRUCTION_POINTER: u64 = 16 * 8;
+/// `0f 05`
+const SYSTEM_CALL: u16 = 0x050f;
+/// The instruction of one byte that stops whoever executes it.
+const BREAK: u64 = 0xcc;
+
+/// Stands still until somebody has taken this thread over and leads it on.
+pub fn stand_still() {
+    // SAFETY: The signal stops this process and does nothing else.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Keeps this process, and those that it starts from now on, on one processor: a step is a change from
+/// leader to led and back, which is fastest without waking another one.
+///
+/// # Errors
+/// The system does not allow it.
+pub fn stay_on_one_processor() -> io::Result<()> {
+    let mut one = CpuSet::new();
+    one.set(sched_getcpu());
+    Ok(sched_setaffinity(None, &one)?)
 }

@@ -94,6 +94,12 @@ pub fn zygote_of(node: u32) -> Option<Seen> {
     children_of(node).into_iter().find(|seen| !seen.is_zombie() && seen.title == title)
 }
 
+/// Whether a thread is in this state, as in `ps`. False: it is in another one, or gone.
+pub fn has_state(pid: u32, thread: u32, state: char) -> bool {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).unwrap_or_default();
+    text.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(state))
+}
+
 /// Whether a process lives. A zombie does not.
 pub fn is_alive(pid: u32) -> bool {
     Seen::of(pid).is_some_and(|seen| !seen.is_zombie())

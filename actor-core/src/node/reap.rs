@@ -174,9 +174,9 @@ impl Node {
             };
             match table::kind(&window) {
                 Some(Kind::Queue) => {
-                    found += window.recover_held(dead);
-                    extents += window.recover_extents(dead);
-                    window.wake_everybody();
+                    let (held, freed) = window.repair(dead);
+                    found += held;
+                    extents += freed;
                 }
                 Some(Kind::Mailbox) => {
                     found += slots::recover_writing(&window, dead);

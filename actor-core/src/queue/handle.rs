@@ -12,6 +12,8 @@ use super::error::CreateError;
 use super::options::Options;
 use super::raw::RawQueue;
 use crate::id::WindowId;
+#[cfg(feature = "testing")]
+use crate::shm::window::Window;
 use crate::time::Deadline;
 
 /// A bounded queue between processes; see the [module](super).
@@ -110,6 +112,11 @@ impl<T> Queue<T> {
     /// [`join`](Queue::join) until a point in time. False: something was still unfinished.
     pub fn join_deadline(&self, deadline: Instant) -> bool {
         self.raw.join(deadline.into())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn window(&self) -> Option<&Window> {
+        self.raw.window()
     }
 
     pub(super) fn from_raw(raw: RawQueue) -> Queue<T> {

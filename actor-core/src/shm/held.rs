@@ -186,6 +186,15 @@ impl Window {
         hands::len(self)
     }
 
+    /// Repairs a queue after the proven death of `dead`, and says what was found in slots and hands, and
+    /// how many extents were freed.
+    pub(crate) fn repair(&self, dead: Participant) -> (Recovered, u32) {
+        let found = self.recover_held(dead);
+        let extents = self.recover_extents(dead);
+        self.wake_everybody();
+        (found, extents)
+    }
+
     /// Repairs slots and hands after the proven death of `dead`. What it held is returned, or is gone
     /// with the queue.
     pub(crate) fn recover_held(&self, dead: Participant) -> Recovered {

@@ -13,6 +13,8 @@
 #![allow(unsafe_code)]
 
 mod census;
+#[cfg(feature = "testing")]
+mod copies;
 mod places;
 
 use std::io;
@@ -248,25 +250,6 @@ impl Segment {
         // SAFETY: the index was checked, so the entry lies in the table in the mapping; it is
         // aligned, consists of atomics, and the mapping is never unmapped.
         Some(unsafe { &*self.base.add(offset as usize).cast::<TableEntry>() })
-    }
-
-    /// A copy of the words of the window table. Reading the mapping instead would give memory to
-    /// all of it.
-    ///
-    /// # Errors
-    /// The system does not let us read.
-    #[cfg(feature = "testing")]
-    pub(crate) fn table_words(&self) -> io::Result<Vec<u64>> {
-        let mut bytes = vec![0; TABLE_ENTRY as usize * WINDOWS_MAX];
-        let mut read = 0;
-        while read < bytes.len() {
-            match rustix::io::pread(&self.fd, &mut bytes[read..], TABLE_AT + read as u64)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => read += count,
-            }
-        }
-        let entries = bytes.chunks_exact(TABLE_ENTRY as usize);
-        Ok(entries.map(|entry| u64::from_ne_bytes(entry[..8].try_into().expect("eight bytes"))).collect())
     }
 
     /// Where the window with this index lies in this process, and its size.

@@ -1,0 +1,92 @@
+//! The shared memory of a queue as bytes, for the proof that any state of it is repaired.
+//!
+//! A state that an operation passes through can be kept, put back, and repaired as the node does after a
+//! death, many times and without a death. Nobody else may be at work on the queue meanwhile, and nobody
+//! may be known to the node as dead or alive who is not: these functions change none of its books.
+
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::id::Participant;
+use crate::queue::Queue;
+use crate::shm::layout::HAND_BYTES;
+use crate::shm::segment::attached;
+use crate::shm::window::Window;
+
+/// The participant that this process is.
+///
+/// # Panics
+/// This process is part of no node.
+pub fn me() -> u16 {
+    attached().expect("this process is part of a node").me().0
+}
+
+/// What governs the queue: its header and all of its words, and the messages beside them.
+///
+/// # Errors
+/// The system does not let us read.
+pub fn words<T>(queue: &Queue<T>) -> io::Result<Vec<u8>> {
+    let window = window(queue);
+    read(window, window.layout.hands + u64::from(window.layout.shape.hands) * HAND_BYTES)
+}
+
+/// All of the queue, the large messages among it.
+///
+/// # Errors
+/// The system does not let us read.
+pub fn image<T>(queue: &Queue<T>) -> io::Result<Vec<u8>> {
+    let window = window(queue);
+    read(window, window.layout.total)
+}
+
+/// Makes the queue what it was when the image was taken.
+///
+/// # Errors
+/// The system does not let us write.
+pub fn put<T>(queue: &Queue<T>, image: &[u8]) -> io::Result<()> {
+    let window = window(queue);
+    window.segment.write(window.id.index, image)
+}
+
+/// Lets nobody ask the node to give memory of the queue back, so that it leaves the queue alone; or does
+/// away with that.
+pub fn keep_memory<T>(queue: &Queue<T>, keep: bool) {
+    window(queue).header().state.trim_asked.store(u32::from(keep), Relaxed);
+}
+
+/// Repairs the queue as after the death of a participant.
+pub fn repair<T>(queue: &Queue<T>, dead: u16) {
+    window(queue).repair(Participant(dead));
+}
+
+fn window<T>(queue: &Queue<T>) -> &Window {
+    queue.window().expect("the queue exists")
+}
+
+fn read(window: &Window, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length as usize];
+    window.segment.read(window.id.index, &mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::Options;
+
+    #[test]
+    fn smoke() {
+        let queue = Options { message_max: 4000, bytes: 8000, ..Options::new(2) }.create::<String>().unwrap();
+        keep_memory(&queue, true);
+        queue.send("short".to_owned()).unwrap();
+        queue.send("long".repeat(500)).unwrap();
+        let (words, image) = (words(&queue).unwrap(), image(&queue).unwrap());
+        assert!(image.starts_with(&words));
+        assert_eq!(queue.recv().unwrap(), "short");
+        assert_eq!(queue.recv().unwrap().len(), 2000);
+        put(&queue, &image).unwrap();
+        repair(&queue, me() + 1);
+        assert_eq!((queue.len(), queue.recv().unwrap().as_str()), (2, "short"));
+        assert_eq!(queue.recv().unwrap().len(), 2000);
+    }
+}

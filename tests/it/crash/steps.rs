@@ -1,0 +1,55 @@
+//! Death at every instruction, and every state that a death leaves behind: slices of the modes `steps`
+//! and `images`.
+
+use actor_tests::chance::{Chance, effort};
+use actor_tests::crash::steps;
+use actor_tests::crash::{Budget, Mode, Plan, Tally};
+
+use crate::harness::{isolated, skip};
+
+/// Of a mode, so many runs of one case.
+fn slice(mode: &Mode, title: &str, runs: u64, seed: u64) {
+    let plan = Plan { budget: Budget::Runs(runs), seed, only: Some(title.to_owned()) };
+    let mut tally = Tally::new(mode.name);
+    if let Err(fault) = (mode.run)(&plan, &mut tally) {
+        tally.note(fault);
+    }
+    let again = plan.again(mode.name, None);
+    let texts: Vec<String> = tally.faults().iter().map(ToString::to_string).collect();
+    assert!(texts.is_empty(), "{}\nagain with: {again}", texts.join("\n"));
+    match tally.remarks.iter().find_map(|remark| remark.strip_prefix("SKIP: ")) {
+        Some(reason) => skip(reason),
+        None => assert!(0 < tally.runs, "nothing was tried by: {again}"),
+    }
+}
+
+/// Some cases, others each time.
+fn any_cases(mode: &Mode, cases: usize, runs: u64) {
+    let mut chance = Chance::announced();
+    let mut titles = steps::titles(mode);
+    chance.shuffle(&mut titles);
+    for title in titles.iter().take(cases * effort() as usize) {
+        println!("{title}");
+        slice(mode, title, runs, chance.any());
+    }
+}
+
+#[test]
+fn t_01_a_sender_may_die_at_every_instruction() {
+    isolated(|| {
+        let runs = 300 * u64::from(effort());
+        for title in ["send/inline", "send/extent"] {
+            slice(&steps::MODE, title, runs, Chance::announced().any());
+        }
+    });
+}
+
+#[test]
+fn c_01_to_10_whoever_is_at_work_may_die_at_any_instruction() {
+    isolated(|| any_cases(&steps::MODE, 8, 60));
+}
+
+#[test]
+fn c_24_every_state_of_a_queue_is_repaired() {
+    isolated(|| any_cases(&steps::images::MODE, 2, 60));
+}

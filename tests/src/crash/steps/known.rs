@@ -1,0 +1,112 @@
+//! [`Known`]: the way through an operation, and where in it somebody else does something.
+//!
+//! The first victim of a case is led step by step to the end; the others are sent to their places on the
+//! same way. Whether a victim has come to his place is told, and never assumed.
+
+use std::io;
+
+use crate::crash::{Fault, Kind};
+use crate::steps::{Step, Stepped, Way};
+
+/// What is known of a case.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) way: Way,
+    moment: Moment,
+    /// It does not come to its end but sleeps.
+    pub(super) sleeps: bool,
+}
+
+/// When somebody else does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Never,
+    /// Before this instruction.
+    Before(usize),
+    /// When the victim sleeps in this instruction.
+    Asleep(usize),
+}
+
+/// So many steps take about as long as a death.
+const NEAR: usize = 200;
+/// More instructions than any operation has.
+const STEPS_MAX: usize = 2_000_000;
+
+impl Known {
+    pub(super) fn new(moment: Moment) -> Known {
+        Known { way: Way::default(), moment, sleeps: false }
+    }
+
+    /// How many instructions there are. One in which the victim sleeps for good is one.
+    pub(super) fn steps(&self) -> usize {
+        self.way.len()
+    }
+
+    /// Whether the way there needs few steps.
+    pub(super) fn is_near(&self, steps: usize) -> bool {
+        self.way.visits_on_the_way(steps) < NEAR
+    }
+
+    /// Leads the first victim to the end of the operation, or to where he sleeps for good.
+    pub(super) fn explore(
+        &mut self,
+        stepped: &Stepped,
+        is_over: impl Fn() -> bool,
+        mut between: impl FnMut() -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        while !is_over() {
+            if self.moment == Moment::Before(self.way.len()) {
+                between()?;
+            }
+            self.way.add(stepped.place().map_err(lost)?);
+            let mut step = stepped.step().map_err(lost)?;
+            if step == Step::Asleep && self.moment == Moment::Asleep(self.way.len() - 1) {
+                between()?;
+                step = stepped.come_back().map_err(lost)?;
+            }
+            if step == Step::Asleep {
+                self.sleeps = true;
+                return Ok(());
+            }
+            Kind::Wedged.unless(self.way.len() < STEPS_MAX, || "there is no end of the operation".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// Leads another victim past so many instructions. False: he is not there.
+    pub(super) fn lead(
+        &self,
+        stepped: &Stepped,
+        steps: usize,
+        mut between: impl FnMut() -> Result<(), Fault>,
+    ) -> Result<bool, Fault> {
+        let mut made = 0;
+        match self.moment {
+            Moment::Before(at) if at < steps => {
+                if self.way.lead(stepped, 0, at).map_err(lost)? != Step::Made {
+                    return Ok(false);
+                }
+                between()?;
+                made = at;
+            }
+            Moment::Asleep(at) if at < steps => {
+                if self.way.lead(stepped, 0, at + 1).map_err(lost)? != Step::Asleep {
+                    return Ok(false);
+                }
+                between()?;
+                if stepped.come_back().map_err(lost)? != Step::Made {
+                    return Ok(false);
+                }
+                made = at + 1;
+            }
+            _ => {}
+        }
+        let sleeps_there = self.sleeps && steps == self.steps();
+        let step = self.way.lead(stepped, made, steps).map_err(lost)?;
+        Ok(step == if sleeps_there { Step::Asleep } else { Step::Made })
+    }
+}
+
+fn lost(error: io::Error) -> Fault {
+    Kind::Wedged.fault(format!("a victim cannot be led on: {error}"))
+}
