@@ -35,6 +35,7 @@ const ROOT: &[&str] = &[
     "STYLE.md",
     "actor-core",
     "actor-macros",
+    "benches",
     "book",
     "examples",
     "fuzz",
@@ -301,7 +302,7 @@ fn visit(root: &Path, seen: &mut dyn FnMut(&str, &str)) {
         for entry in entries {
             let path = entry.path();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            let is_made = ["target", ".git", "book/book", "fuzz/target"].contains(&&*name);
+            let is_made = ["target", ".git", "book/book", "benches/target", "fuzz/target"].contains(&&*name);
             let kind = entry.file_type().unwrap();
             if kind.is_dir() && !is_made {
                 folders.push(path);
