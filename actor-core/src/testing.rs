@@ -13,6 +13,8 @@
 pub mod proof;
 #[doc(hidden)]
 pub mod raw;
+#[doc(hidden)]
+pub use crate::core::simulation;
 
 use std::collections::BTreeMap;
 use std::fmt;

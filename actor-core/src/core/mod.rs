@@ -21,4 +21,6 @@ pub use spec::{AutoShutdown, Backoff, Restart, Shutdown, SpecError, Strategy};
 pub use status::{ChildPhase, ChildStatus, SupervisorEnd};
 
 pub(crate) use spec::{ChildRules, SupervisorRules};
+#[cfg(feature = "testing")]
+pub use supervision::simulation;
 pub(crate) use supervision::{Action, ChildKey, ChildState, Event, Outcome, Report, Supervision, TimerId};

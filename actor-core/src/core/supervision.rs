@@ -26,8 +26,8 @@ use super::intensity::{Intensity, Limiter};
 use super::spec::{AutoShutdown, ChildRules, SpecError, Strategy, SupervisorRules};
 use crate::exit::{ExitReason, KilledBy};
 
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "testing"))]
+pub mod simulation;
 mod steps;
 #[cfg(test)]
 mod tests;
