@@ -7,15 +7,26 @@
 //! A mode must not count what it has not looked at, and must not go on after a fault that would make
 //! others look like faults of their own.
 
+mod aftermath;
 mod fault;
 pub mod kills;
+mod middle;
+mod node;
+mod signals;
+mod simulate;
 pub mod steps;
 mod tally;
+mod terminal;
+mod victim;
+mod zygote;
 
 use std::time::Duration;
 
 pub use fault::{Fault, Kind};
 pub use tally::Tally;
+
+/// As the first argument of `crash`, before kind, number and end: a busy node to be killed.
+pub const BUSY: &str = "busy";
 
 /// One way to kill and to look.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +42,16 @@ pub struct Mode {
 }
 
 /// All of them, in the order in which `crash all` runs them.
-pub const MODES: &[Mode] = &[kills::MODE, steps::MODE, steps::images::MODE];
+pub const MODES: &[Mode] = &[
+    kills::MODE,
+    steps::MODE,
+    steps::images::MODE,
+    node::MODE,
+    zygote::MODE,
+    terminal::MODE,
+    middle::MODE,
+    simulate::MODE,
+];
 
 /// What is to be done.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What the integration tests and their small programs share.
 
 pub mod board;
+pub mod busy;
 pub mod chance;
 pub mod counting;
 pub mod crash;

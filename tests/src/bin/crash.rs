@@ -38,6 +38,20 @@ struct Wanted {
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // What the modes kill is this program once more.
+    if let [busy, kind, count, end] = &arguments[..]
+        && busy == actor_tests::crash::BUSY
+    {
+        let count = count.parse().expect("a number of processes");
+        return match actor_tests::busy::main(kind, count, end) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(1)
+            }
+        };
+    }
     let wanted = match wanted() {
         Ok(Some(wanted)) => wanted,
         Ok(None) => {

@@ -38,6 +38,8 @@ pub const MODE: Mode = Mode {
 pub struct Outcome {
     /// Times that the zygote was killed besides.
     pub zygotes: u64,
+    /// Times that somebody was stopped for a while, or until his death.
+    pub stops: u64,
     /// What the dead had under way.
     pub hits: Hits,
     /// The messages.
@@ -104,9 +106,9 @@ pub fn campaign(plan: &Plan, tally: &mut Tally) -> Result<Outcome, Fault> {
 
 impl Outcome {
     fn report(&self, tally: &mut Tally) {
-        let Outcome { zygotes, hits, audit, rest_max } = self;
+        let Outcome { zygotes, stops, hits, audit, rest_max } = self;
         let Hits { writing, claimed, between, holding, other } = *hits;
-        let mut lines = vec![format!("zygotes     {zygotes}")];
+        let mut lines = vec![format!("besides     {zygotes} zygotes killed, {stops} processes stopped")];
         for (name, count) in
             [("writing", writing), ("claimed", claimed), ("between", between), ("holding", holding), ("other", other)]
         {

@@ -7,12 +7,13 @@ use actor_core::prelude::*;
 use actor_core::process::Process;
 use actor_core::queue::{Close, Options, Queue};
 use actor_core::{ActorRef, ChildSpec, ExitReason, Intensity, Supervisor};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::books::{Audit, Books, Phase};
 use super::crew::{Clerk, Post, Role};
 use super::{Hits, Outcome};
 use crate::chance::Chance;
+use crate::crash::signals::signal_if;
 use crate::crash::{Budget, Fault, Kind, Plan, Tally};
 use crate::message::Message;
 use crate::watch::{self, bound, wait_for};
@@ -26,9 +27,11 @@ const KILLER: usize = CLERK + 1;
 
 const CAPACITY: usize = 48;
 /// After how many kills the books are audited.
-const ROUND: u64 = 200;
+const ROUND: u64 = 500;
 /// The time from one death to the next, at most.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(1);
+/// How many are killed at once, at most.
+const TOGETHER: u64 = 4;
 /// Within which everybody goes on after the last fault.
 const SOON: Duration = Duration::from_secs(1);
 /// What is longer than this is not slow but wedged.
@@ -49,6 +52,8 @@ pub(super) struct Campaign {
     ends: Vec<Vec<u64>>,
     /// Consumers that have died since the last audit, the actor among them.
     consumer_deaths: u64,
+    /// Who is stopped.
+    stopped: Option<usize>,
     outcome: Outcome,
 }
 
@@ -74,6 +79,7 @@ impl Campaign {
             chance: Chance::new(plan.seed),
             ends: vec![Vec::new(); CREW.len()],
             consumer_deaths: 0,
+            stopped: None,
             outcome: Outcome::default(),
         };
         campaign.crew = (0..CREW.len()).map(|seat| campaign.employ(seat)).collect();
@@ -122,9 +128,13 @@ impl Campaign {
         let end = tally.kills + kills;
         while tally.kills < end {
             self.chance.pause(PAUSE);
-            let together = if self.chance.once_in(8) { 1 + self.chance.below(3) } else { 1 };
+            let together = 1 + self.chance.below(TOGETHER);
             self.kill_some(together.min(end - tally.kills), tally)?;
+            if self.chance.once_in(4) {
+                self.stop_one()?;
+            }
         }
+        self.continue_one()?;
         self.goes_on()?;
         self.rest()?;
         self.audit()?;
@@ -153,12 +163,30 @@ impl Campaign {
                 tally.kills += 1;
             }
         }
-        self.replace(victims, begin, tally)
+        self.replace(victims, begin, tally)?;
+        self.continue_one()
     }
 
     fn kill(&self, seat: usize) -> Result<(), Fault> {
+        self.signal(seat, Signal::KILL)
+    }
+
+    fn signal(&self, seat: usize, signal: Signal) -> Result<(), Fault> {
         let sentinel = self.crew[seat].sentinel().expect("there are descriptors");
-        pidfd_send_signal(sentinel, Signal::KILL).map_err(|_| self.obituary(seat))
+        pidfd_send_signal(sentinel, signal).map_err(|_| self.obituary(seat))
+    }
+
+    /// Somebody makes no step any more, wherever he is, and is not dead. He may be killed like that.
+    fn stop_one(&mut self) -> Result<(), Fault> {
+        let seat = self.chance.below(CREW.len() as u64) as usize;
+        self.signal(seat, Signal::STOP)?;
+        self.stopped = Some(seat);
+        self.outcome.stops += 1;
+        Ok(())
+    }
+
+    fn continue_one(&mut self) -> Result<(), Fault> {
+        self.stopped.take().map_or(Ok(()), |seat| self.signal(seat, Signal::CONT))
     }
 
     fn replace(&mut self, victims: Vec<usize>, begin: Instant, tally: &mut Tally) -> Result<(), Fault> {
@@ -198,12 +226,12 @@ impl Campaign {
     /// The actor is the node's child: it is known by what it has said, and by its name. False: it was
     /// between two lives.
     fn kill_clerk(&self) -> bool {
-        kill_if(self.books.pid(CLERK), |seen| seen.name.starts_with("clerk"))
+        signal_if(self.books.pid(CLERK), Signal::KILL, |seen| seen.name.starts_with("clerk"))
     }
 
     fn kill_zygote(&mut self) {
         if let Some(zygote) = watch::zygote_of(std::process::id()) {
-            let was_hit = kill_if(zygote.pid, |seen| seen.title == zygote.title);
+            let was_hit = signal_if(zygote.pid, Signal::KILL, |seen| seen.title == zygote.title);
             self.outcome.zygotes += u64::from(was_hit);
         }
     }
@@ -349,14 +377,4 @@ fn room(queue: &Queue<Message>, length: usize) -> usize {
     let count = (0..).take_while(fits).count();
     assert!((0..count).all(|_| queue.try_recv().is_ok_and(|message| message.is_whole())));
     count
-}
-
-/// SIGKILL for the process with this number, if it is the one that is meant.
-fn kill_if(pid: u32, is_meant: impl Fn(&Seen) -> bool) -> bool {
-    let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-    let Ok(pidfd) = pidfd_open(number, PidfdFlags::empty()) else { return false };
-    // Looked at after it was opened: the number could have become another's before.
-    let is_it =
-        Seen::of(pid).is_some_and(|seen| seen.parent == std::process::id() && !seen.is_zombie() && is_meant(&seen));
-    is_it && pidfd_send_signal(&pidfd, Signal::KILL).is_ok()
 }

@@ -1,0 +1,60 @@
+//! The terminal of a node is closed while it is busy: the kernel hangs it up, and nobody may stay behind
+//! who writes to nowhere.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::aftermath::{Aftermath, adopt_orphans};
+use super::victim::Kindred;
+use super::{Budget, Fault, Kind, Mode, Plan, Tally, node};
+use crate::chance::Chance;
+use crate::watch::wait_for;
+
+/// A run is a terminal.
+pub(super) const MODE: Mode = Mode {
+    name: "terminal",
+    about: "the terminal of a busy node is closed; a run is a terminal",
+    run,
+    usual: Budget::Runs(100),
+};
+
+/// Makes its standard input its terminal.
+const LAUNCHER: &[&str] = &["setsid", "--ctty"];
+/// Within which a program ends whose terminal is gone.
+const SOON: Duration = Duration::from_secs(1);
+
+fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
+    adopt_orphans();
+    let mut chance = Chance::new(plan.seed);
+    let mut unguarded = Vec::new();
+    while plan.goes_on(tally) {
+        let kindred = Kindred::any(&mut chance);
+        let aftermath = Aftermath::before();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
+        let master = master.expect("there are terminals");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal of our own can be opened");
+        let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
+        let name = name.to_str().expect("a name of ASCII");
+        let open = || File::options().read(true).write(true).open(name).expect("the terminal can be opened");
+        let mut command = kindred.command(aftermath.directory(), LAUNCHER);
+        let child = command.stdin(open()).stdout(open()).stderr(open()).spawn();
+        let mut child = child.expect("`setsid` can be started");
+        // The command keeps what the child has got.
+        drop(command);
+        let master = File::from(master);
+        let lived = kindred.lives_until(&mut chance, &master);
+        drop(master);
+        let ended = wait_for(SOON, || child.try_wait().expect("it is our child"));
+        lived?;
+        tally.kills += 1;
+        let is_hung_up = ended.is_some_and(|status| !status.success() || status.signal().is_some());
+        Kind::Wedged.unless(is_hung_up, || format!("{kindred:?} does not end with its terminal: {ended:?}"))?;
+        let took = node::is_clean(&aftermath, kindred, child.id(), &mut unguarded)?;
+        tally.recovered_within(took);
+        tally.runs += 1;
+    }
+    node::the_next_finds(&unguarded)
+}
