@@ -95,6 +95,7 @@ mod exit;
 mod id;
 mod mailbox;
 pub mod node;
+mod planted;
 pub mod prelude;
 pub mod process;
 pub mod queue;

@@ -8,6 +8,7 @@
 //! others look like faults of their own.
 
 mod aftermath;
+pub mod controls;
 mod fault;
 pub mod kills;
 mod middle;

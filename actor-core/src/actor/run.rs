@@ -11,6 +11,7 @@ use crate::boot::Start;
 use crate::exit::ExitReason;
 use crate::mailbox::{Envelope, Mailbox, Next};
 use crate::node::{self, Life, Request};
+use crate::planted::planted;
 use crate::reply::{self, ReplyKind};
 use crate::shm::blob;
 use crate::time::Deadline;
@@ -54,6 +55,9 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
             }
             Next::Message { envelope, position } => {
                 context.begin(&envelope, position);
+                if planted!(AcknowledgeBeforeHandling) {
+                    mailbox.acknowledge(position);
+                }
                 let handled = actor.dispatch(buffers.delivery(&envelope), &mut context);
                 if envelope.reply.is_some() {
                     mailbox.mark_handled(position);

@@ -8,6 +8,7 @@
 
 use super::spec::{Restart, Shutdown};
 use crate::exit::ExitReason;
+use crate::planted::planted;
 
 /// What becomes of a child that has ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) fn decide(restart: Restart, reason: &ExitReason) -> Decision {
     match restart {
         Restart::Temporary => Decision::Remove,
         Restart::Permanent | Restart::Transient if pointless => Decision::Keep,
-        Restart::Transient if reason.is_normal() => Decision::Keep,
+        Restart::Transient if reason.is_normal() && !planted!(RestartTransient) => Decision::Keep,
         Restart::Permanent | Restart::Transient => Decision::Restart,
     }
 }

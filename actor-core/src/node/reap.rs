@@ -22,6 +22,7 @@ use super::timers::Timer;
 use crate::exit::{EndRecord, Evidence, ExitReason, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, classify};
 use crate::id::{ActorId, Participant, ProcessId, WindowId};
 use crate::mailbox::{Mailbox, ReplyAddress};
+use crate::planted::planted;
 use crate::reply;
 use crate::shm::roster::Stage;
 use crate::shm::slots::Recovered;
@@ -80,11 +81,14 @@ impl Node {
         self.drain_stderr(participant);
         let Some(mut process) = self.processes.remove(&participant) else { return };
         self.starting.retain(|other| *other != participant);
+        let is_pinned = is_pinned && !planted!(SpareThePrograms);
         if let Some(group) = process.pid.filter(|_| is_pinned).and_then(|pid| Pid::from_raw(pid as i32)) {
             // It fails when nobody is left in the group.
             let _ = process::signal_group(group, Signal::KILL);
         }
-        self.groups.retire(process.group);
+        if !planted!(SpareThePrograms) {
+            self.groups.retire(process.group);
+        }
         let (report, in_hand) = self.recover_and_reap(&mut process);
         self.counters.ended += 1;
         self.counters.failed += u64::from(!report.reason.is_normal());
@@ -183,6 +187,7 @@ impl Node {
                     extents += window.recover_extents(dead);
                     window.wake_everybody();
                 }
+                Some(Kind::Replies) if planted!(ForgetReplies) => {}
                 Some(Kind::Replies) => reply::recover(&window, dead),
                 Some(Kind::Blob) | None => {}
             }

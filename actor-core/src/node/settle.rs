@@ -15,6 +15,7 @@ use super::thread::Node;
 use crate::exit::{ExitReason, ExitReport};
 use crate::id::{ActorId, Participant};
 use crate::mailbox::{Envelope, Mailbox, OnCrash, ReplyAddress};
+use crate::planted::planted;
 use crate::reply::{self, ReplyKind};
 use crate::shm::slots::{self, Claim, Settled};
 use crate::wire;
@@ -81,12 +82,13 @@ impl Node {
             return (Settled::Released, extent);
         };
         // Handled and not answered is not done: its caller waits.
-        let is_answered = mailbox.is_handled(claim) && !envelope.reply.is_some_and(reply::is_waited_for);
+        let is_handled = mailbox.is_handled(claim) && !planted!(SettleAnsweredAgain);
+        let is_answered = is_handled && !envelope.reply.is_some_and(reply::is_waited_for);
         // Between the answer and the acknowledgement the work is done already.
         self.counters.died_at_work += u64::from(!is_answered);
         let deaths = self.note_death(mailbox.id(), claim, &report.reason);
         let verdict = judge(&envelope, is_answered, deliveries);
-        if verdict.redeliver {
+        if verdict.redeliver && !planted!(SettleAsHandled) {
             self.counters.redelivered += 1;
             mailbox.unmark_handled(claim);
             return (Settled::Returned, None);

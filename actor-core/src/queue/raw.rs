@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::error::RecvError;
 use crate::id::WindowId;
+use crate::planted::planted;
 use crate::shm::event::{Event, Waited};
 use crate::shm::hands::Held;
 use crate::shm::layout::Shape;
@@ -165,7 +166,12 @@ fn wait_and_take(window: &Window, deadline: Deadline) -> Result<Held, RecvError>
             items.chain();
             result
         }
-        Waited::TimedOut => Err(RecvError::Empty),
+        Waited::TimedOut => {
+            if planted!(RecoverOnTimeout) {
+                window.recover_claimed_by_others();
+            }
+            Err(RecvError::Empty)
+        }
     }
 }
 

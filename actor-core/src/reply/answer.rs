@@ -10,6 +10,7 @@ use super::REPLY_MAX;
 use super::word::{ReplyKind, ReplyWord, State, low_half};
 use crate::id::Participant;
 use crate::mailbox::ReplyAddress;
+use crate::planted::{self, planted};
 use crate::shm::lately;
 use crate::shm::layout::{INLINE_MAX, SlotHead};
 use crate::shm::payload::Meta;
@@ -91,6 +92,9 @@ fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadlin
             Ok(_) => break,
             Err(now) => seen = ReplyWord(now),
         }
+    }
+    if planted!(ForgetReplies) {
+        planted::widen();
     }
     if extent.is_none() {
         window.write_inline(slot, [payload, &[]]);

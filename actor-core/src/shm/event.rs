@@ -60,6 +60,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::words::{Memory, Word};
+use crate::planted::planted;
 use crate::time::Deadline;
 
 /// Somebody may sleep.
@@ -95,7 +96,9 @@ impl<M: Memory> Event<'_, M> {
             let seen = self.word.fetch_or(SLEEPERS, AcqRel) | SLEEPERS;
             M::fence();
             // The second test: from here on a notifier sees the bit.
-            if let Some(value) = test() {
+            if !planted!(SkipSecondLook)
+                && let Some(value) = test()
+            {
                 return if slept { Waited::Slept(value) } else { Waited::Ready(value) };
             }
             if !M::sleep(self.word, seen, deadline) {

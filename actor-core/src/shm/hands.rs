@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::slots::{self, Claim, Position, Recovered, Refused, Ring, Settled, SlotWord, State};
 use super::words::{Memory, Word};
 use crate::id::Participant;
+use crate::planted::planted;
 
 /// Where the hands of a queue lie, besides its slots.
 pub(crate) trait Hands: Ring {
@@ -185,7 +186,7 @@ pub(crate) fn recover<R: Hands>(ring: &R, dead: Participant) -> Recovered {
                 && seen.participant() == dead
                 && ring.hand_origin(index).load(Relaxed) == claim.position.0
         });
-        if was_moved { Settled::Released } else { Settled::Returned }
+        if was_moved && !planted!(ReturnMovedTwice) { Settled::Released } else { Settled::Returned }
     });
     for index in 0..ring.hand_count() {
         let word = ring.hand_word(index);
@@ -195,7 +196,7 @@ pub(crate) fn recover<R: Hands>(ring: &R, dead: Participant) -> Recovered {
                 recovered.writing += 1;
                 SlotWord::new(State::Free, Participant::NOBODY, 0, seen.lap() + 1)
             }
-            State::Claimed if seen.participant() == dead => {
+            State::Claimed if seen.participant() == dead && !planted!(ForgetHands) => {
                 recovered.moved += 1;
                 seen.returned(true)
             }

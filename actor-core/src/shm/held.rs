@@ -14,6 +14,7 @@ use super::slots::{self, Recovered, Refused};
 use super::window::{Window, flags, has_flags};
 use super::words::{Mapped, Memory};
 use crate::id::Participant;
+use crate::planted::{self, planted};
 
 impl Hands for Window {
     #[inline]
@@ -171,6 +172,9 @@ impl Window {
         }
         meta.store(hand);
         let moved = hands::fill(self, me, empty, claim);
+        if planted!(ReturnMovedTwice) {
+            planted::widen();
+        }
         slots::release(self, claim.position);
         self.notify_freed();
         moved
@@ -191,8 +195,21 @@ impl Window {
     pub(crate) fn repair(&self, dead: Participant) -> (Recovered, u32) {
         let found = self.recover_held(dead);
         let extents = self.recover_extents(dead);
-        self.wake_everybody();
+        if !planted!(SkipWakeOnRecovery) {
+            self.wake_everybody();
+        }
         (found, extents)
+    }
+
+    /// What a harness has to find: nobody has died.
+    #[cold]
+    pub(crate) fn recover_claimed_by_others(&self) {
+        for index in 0..self.layout.shape.capacity {
+            let claimant = slots::SlotWord(self.slot(index).word.load(Relaxed)).participant();
+            if claimant != self.segment.me() && claimant != Participant::NOBODY {
+                self.recover_held(claimant);
+            }
+        }
     }
 
     /// Repairs slots and hands after the proven death of `dead`. What it held is returned, or is gone

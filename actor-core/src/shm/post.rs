@@ -16,6 +16,7 @@ use super::slots::{self, Position, Refused};
 use super::spin::spin;
 use super::window::{Window, flags, has_flags};
 use super::words::{Mapped, Memory};
+use crate::planted::{self, planted};
 use crate::time::Deadline;
 
 /// Why a message was not posted.
@@ -72,6 +73,10 @@ impl Window {
             }
         };
         let slot = self.slot(position.index());
+        if planted!(PublishBeforeCopy) {
+            slots::publish(self, position);
+            planted::widen();
+        }
         if extent.is_none() {
             self.write_inline(slot, parts);
         }

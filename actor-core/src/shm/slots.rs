@@ -45,6 +45,7 @@ pub(crate) use word::{Position, SlotWord, State};
 
 use super::words::{Memory, Word};
 use crate::id::Participant;
+use crate::planted::{self, planted};
 
 /// Where the words of one ring lie.
 pub(crate) trait Ring {
@@ -120,7 +121,12 @@ pub(crate) fn claim_write<R: Ring>(ring: &R, me: Participant) -> Result<Position
             State::Free if !ring.is_ours() => return Err(Refused::NotNow),
             State::Free => {
                 let mine = SlotWord::new(State::Writing, me, 0, seen.lap());
-                if word.compare_exchange(seen.0, mine.0, Acquire).is_ok() {
+                let claimed = if planted!(ClaimBeforeStamp) { mine.of_nobody() } else { mine };
+                if word.compare_exchange(seen.0, claimed.0, Acquire).is_ok() {
+                    if planted!(ClaimBeforeStamp) {
+                        planted::widen();
+                        word.store(mine.0, Relaxed);
+                    }
                     ring.tail().store(at.next(capacity).0, Relaxed);
                     ring.prefetch(ahead(at.index(), capacity));
                     return Ok(at);
@@ -326,8 +332,12 @@ pub(crate) fn pass<R: Ring>(ring: &R, at: Position) {
 /// Gives a claimed message back to all consumers, delivered once more than before or not.
 pub(crate) fn give_back<R: Ring>(ring: &R, at: Position, is_counted: bool) {
     let word = ring.word(at.index());
-    let returned = SlotWord(word.load(Relaxed)).returned(is_counted);
-    word.store(returned.0, Release);
+    let claimed = SlotWord(word.load(Relaxed));
+    word.store(claimed.returned(is_counted && !planted!(CountNotAtomic)).0, Release);
+    if planted!(CountNotAtomic) {
+        planted::widen();
+        word.store(claimed.returned(is_counted).0, Release);
+    }
     note_return(ring);
 }
 

@@ -9,6 +9,7 @@ use rustix::io::{Result, retry_on_intr};
 use rustix::process::Pid;
 
 use super::pidfd::last_error;
+use crate::planted::planted;
 
 /// Closes every descriptor but `keep`, which is sorted here.
 ///
@@ -51,8 +52,9 @@ unsafe fn close_range(first: u32, last: u32) -> Result<()> {
 /// # Safety
 /// Nothing else in this process may own the number.
 pub(crate) unsafe fn adopt(number: RawFd) -> Result<OwnedFd> {
+    let flag = if planted!(MissingCloexec) { 0 } else { libc::FD_CLOEXEC };
     // SAFETY: The call takes no pointers and changes nothing but a flag, and only if it is open.
-    if number < 0 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+    if number < 0 || unsafe { libc::fcntl(number, libc::F_SETFD, flag) } != 0 {
         return Err(rustix::io::Errno::BADF);
     }
     // SAFETY: It is open, as the call above has shown, and ours alone by the caller's promise.

@@ -11,6 +11,8 @@ use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags};
 use rustix::time::Timespec;
 
+use crate::planted::planted;
+
 /// Why a [`wait`] came back.
 #[allow(clippy::enum_variant_names)] // `Woken::Woken` is what it is called where it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub(crate) const ALL: u32 = i32::MAX as u32;
 /// If the kernel finds no memory behind the word. It is mapped for as long as its reference lives.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> Woken {
     let timeout = timeout.and_then(timespec);
-    match futex::wait(word, Flags::empty(), expected, timeout.as_ref()) {
+    match futex::wait(word, flags(), expected, timeout.as_ref()) {
         Ok(()) | Err(Errno::INTR) => Woken::Woken,
         Err(Errno::AGAIN) => Woken::Changed,
         Err(Errno::TIMEDOUT) => Woken::TimedOut,
@@ -50,10 +52,14 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -
 /// # Panics
 /// If the kernel finds no memory behind the word. It is mapped for as long as its reference lives.
 pub(crate) fn wake(word: &AtomicU32, count: u32) -> usize {
-    match futex::wake(word, Flags::empty(), count.min(ALL)) {
+    match futex::wake(word, flags(), count.min(ALL)) {
         Ok(woken) => woken,
         Err(error) => panic!("futex wake on {word:p}: {error}"),
     }
+}
+
+fn flags() -> Flags {
+    if planted!(PrivateFutex) { Flags::PRIVATE } else { Flags::empty() }
 }
 
 fn timespec(timeout: Duration) -> Option<Timespec> {

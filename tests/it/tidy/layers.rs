@@ -25,6 +25,7 @@ pub(super) const CORE: &[&[&str]] = &[
     &["exit"],
     &["id"],
     &["sys", "time"],
+    &["planted"],
 ];
 
 /// The same for `actor-macros`: attributes are parsed into a tree, checked and written out.

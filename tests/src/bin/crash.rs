@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use actor_tests::crash::{Budget, Fault, Kind, MODES, Mode, Plan, Tally};
+use actor_tests::crash::{Budget, Fault, Kind, MODES, Mode, Plan, Tally, controls};
 
 const USAGE: &str = "crash MODE [--seconds N | --runs N] [--seed S] [--only PART] [--json] [--totals FILE]
 
@@ -25,7 +25,8 @@ const USAGE: &str = "crash MODE [--seconds N | --runs N] [--seed S] [--only PART
   --totals FILE  appends seed and object to a file, for adding up
 
 Modes:
-  all            one after the other, each in a process of its own and for the same part of the time";
+  all            one after the other, each in a process of its own and for the same part of the time
+  controls       whether planted bugs are found, all of them or --runs N; builds a program of its own";
 
 /// What the command line asks for.
 struct Wanted {
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
     };
     let is_well = match MODES.iter().find(|mode| mode.name == wanted.mode) {
         Some(mode) => run(mode, &wanted),
+        None if wanted.mode == "controls" => find_planted_bugs(&wanted),
         None => run_all(&wanted),
     };
     match is_well {
@@ -109,10 +111,13 @@ fn wanted() -> Result<Option<Wanted>, Box<dyn Error>> {
     }
     match wanted.mode.as_str() {
         "" => Err("which mode?".into()),
+        "controls" if matches!(wanted.budget, Some(Budget::Time(_))) || wanted.only.is_some() => {
+            Err("planted bugs are counted: --runs".into())
+        }
         "all" if matches!(wanted.budget, Some(Budget::Runs(_))) || wanted.only.is_some() => {
             Err("a run is something else in each mode: all of them have --seconds".into())
         }
-        mode if mode == "all" || MODES.iter().any(|known| known.name == mode) => Ok(Some(wanted)),
+        mode if mode == "all" || mode == "controls" || MODES.iter().any(|known| known.name == mode) => Ok(Some(wanted)),
         mode => Err(format!("there is no mode `{mode}`").into()),
     }
 }
@@ -150,6 +155,19 @@ fn heading() -> String {
     let (version, profile) = (env!("CARGO_PKG_VERSION"), if cfg!(debug_assertions) { "debug" } else { "release" });
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("version     {version}, {profile}, Linux {}\n", kernel.trim())
+}
+
+/// False: one was not found.
+fn find_planted_bugs(wanted: &Wanted) -> Result<bool, Box<dyn Error>> {
+    let count = match wanted.budget {
+        Some(Budget::Runs(count)) => count,
+        _ => u64::MAX,
+    };
+    eprintln!("crash controls --seed {}", wanted.seed);
+    let found = controls::run(count, wanted.seed)?;
+    let (caught, all) = (found.iter().filter(|found| found.is_caught).count(), found.len());
+    println!("{caught} of {all} planted bugs are caught");
+    Ok(caught == all)
 }
 
 /// Each mode in a process of its own, which what another has done to its processes does not reach.

@@ -88,6 +88,13 @@ fn reap() {
     while let Ok(Some(_)) = waitid(WaitId::All, options) {}
 }
 
+/// Ends all that are left below this process.
+pub(super) fn end_all() {
+    reap();
+    descendants().iter().for_each(end);
+    reap();
+}
+
 /// All processes below this one.
 fn descendants() -> Vec<Seen> {
     let all = processes();

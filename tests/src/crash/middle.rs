@@ -91,6 +91,10 @@ fn one(chance: &mut Chance, tally: &mut Tally) -> Result<(), Fault> {
         false => [is_up()?, is_up()?].into_iter().find(|(depth, _)| *depth == INNER).map(|(_, pid)| pid),
     };
     chance.pause(PAUSE);
+    for program in in_session(outer.pid()).iter().filter(|seen| seen.pid != outer.pid()) {
+        let inherited = of_the_node(program.pid);
+        Kind::Orphan.unless(inherited.is_empty(), || format!("{program:?} has inherited {inherited:?}"))?;
+    }
     let begin = Instant::now();
     let sentinel = outer.sentinel().expect("there are descriptors");
     pidfd_send_signal(sentinel, Signal::KILL).expect("it was not waited for");
@@ -129,6 +133,18 @@ fn nested((depth, ties): (u32, Ties)) {
     ties.up.send((depth, std::process::id())).expect("the node is there");
     let status = program.wait();
     unreachable!("the shell was to stay as long as {inner:?}: {status:?}")
+}
+
+/// What a program should not have got: descriptors of the node's memory, bell or sockets.
+fn of_the_node(pid: u32) -> Vec<String> {
+    let title = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    // Still on its way from the fork to the program: what it has is closed there.
+    if !title.starts_with("sh\0") && !title.starts_with("sleep\0") {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let targets = entries.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned()));
+    targets.filter(|to| ["/memfd:", "anon_inode:", "socket:"].iter().any(|kind| to.starts_with(kind))).collect()
 }
 
 /// The living processes of a session.

@@ -8,10 +8,14 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::aftermath::{Aftermath, adopt_orphans, has_no_groups};
+use super::signals::signal_if;
 use super::victim::{Kindred, Victim};
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
 use crate::chance::Chance;
+use crate::watch::Seen;
 
 /// A run is a node.
 pub(super) const MODE: Mode = Mode {
@@ -29,8 +33,12 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
         let kindred = Kindred::any(&mut chance);
         let aftermath = Aftermath::before();
         let mut victim = Victim::start(kindred, aftermath.directory(), &mut chance)?;
-        let kill = victim.child.kill();
-        Kind::Wedged.unless(kill.is_ok(), || format!("{kindred:?} has ended by itself"))?;
+        if chance.once_in(2) {
+            interrupt(&victim, &mut chance);
+        }
+        let ended = victim.child.try_wait().expect("it is our child");
+        Kind::Wedged.unless(ended.is_none(), || format!("{kindred:?} has ended by itself: {ended:?}"))?;
+        victim.child.kill().expect("it was not waited for");
         victim.child.wait().expect("it is our child");
         tally.kills += 1;
         let took = is_clean(&aftermath, kindred, victim.pid(), &mut unguarded)?;
@@ -38,6 +46,15 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
         tally.runs += 1;
     }
     the_next_finds(&unguarded)
+}
+
+/// Stops it for a moment: what it waits for in the kernel is interrupted.
+fn interrupt(victim: &Victim, chance: &mut Chance) {
+    let is_it = |seen: &Seen| seen.pid == victim.pid();
+    signal_if(victim.pid(), Signal::STOP, is_it);
+    chance.pause(Duration::from_millis(2));
+    signal_if(victim.pid(), Signal::CONT, is_it);
+    chance.pause(Duration::from_millis(10));
 }
 
 /// Looks until nothing is left of a node. What nobody guarded goes on the list.

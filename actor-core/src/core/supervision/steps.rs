@@ -14,6 +14,7 @@ use crate::core::decision::Decision;
 use crate::core::plan;
 use crate::core::spec::{AutoShutdown, Shutdown, Strategy};
 use crate::exit::{ExitReason, KilledBy};
+use crate::planted::planted;
 
 /// What is left of a restart of several children together.
 #[derive(Debug)]
@@ -64,7 +65,9 @@ impl Supervision {
 
     /// The end: one child after the other, the last one first.
     pub(super) fn stop_last(&mut self, now: Instant) {
-        let alive = self.children.iter().rev().find(|(_, child)| child.is_alive());
+        let mut children = self.children.iter();
+        let is_alive = |(_, child): &(&ChildKey, &Child)| child.is_alive();
+        let alive = if planted!(StopInOrder) { children.find(is_alive) } else { children.rev().find(is_alive) };
         match alive.map(|(key, child)| (*key, child.state)) {
             Some((_, ChildState::Stopping { .. })) => {}
             Some((key, _)) => self.stop(key, now),
@@ -206,7 +209,9 @@ impl Supervision {
     fn set_timer(&mut self, child: ChildKey, at: Instant) -> TimerId {
         let timer = TimerId { child, serial: self.timers };
         self.timers += 1;
-        self.actions.push(Action::SetTimer(timer, at));
+        if !planted!(ForgetTimers) {
+            self.actions.push(Action::SetTimer(timer, at));
+        }
         timer
     }
 

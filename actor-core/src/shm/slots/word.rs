@@ -87,6 +87,11 @@ impl SlotWord {
         SlotWord::new(State::Free, Participant::NOBODY, 0, lap)
     }
 
+    /// The same without its claimant.
+    pub(crate) const fn of_nobody(self) -> SlotWord {
+        SlotWord::new(self.state(), Participant::NOBODY, self.count(), self.lap())
+    }
+
     /// The same message given back, after one more delivery that did not end well or after none.
     pub(crate) const fn returned(self, is_counted: bool) -> SlotWord {
         let count = if is_counted && self.count() < Self::COUNT_MAX { self.count() + 1 } else { self.count() };
