@@ -198,6 +198,10 @@ impl Node {
             record.detach(index);
             self.look_after_orphan(&window, dead);
         }
+        // The dead may have let go of a queue and not have asked to look at it.
+        if let Some(window) = record.leaving().and_then(|index| table::at(self.segment, index)) {
+            self.look_after_orphan(&window, dead);
+        }
         // The dead may have taken an event's bits of async waiters and not have rung for them.
         self.segment.ring_doorbells(u64::MAX);
         // Requests of others may wait behind the one that the dead was writing, or its own may be

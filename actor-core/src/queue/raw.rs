@@ -196,8 +196,12 @@ impl Drop for RawQueue {
         *count = count.saturating_sub(1);
         if *count == 0 {
             handles.remove(&self.id.index);
-            window.segment.record(window.segment.me()).detach(self.id.index);
+            let record = window.segment.record(window.segment.me());
+            // Dead behind the detachment, recovery finds by this what nobody has asked to look at.
+            record.set_leaving(Some(self.id.index));
+            record.detach(self.id.index);
             window.segment.ask_attention(self.id.index);
+            record.set_leaving(None);
         }
     }
 }

@@ -54,6 +54,9 @@ pub(crate) struct Record {
     result: AtomicU64,
     /// The window that this process is making, plus one: between its claim and its attachment.
     building: AtomicU32,
+    /// The window that this process lets go of, plus one: from before that until it has asked the node to
+    /// look at it.
+    leaving: AtomicU32,
     order_length: AtomicU32,
     order: Text<ORDER_MAX>,
     /// The windows that this process has touched.
@@ -138,6 +141,7 @@ impl Record {
         self.doorbell.store(0, Relaxed);
         self.result.store(0, Relaxed);
         self.building.store(0, Relaxed);
+        self.leaving.store(0, Relaxed);
         self.end.kind.store(0, Relaxed);
         self.order_length.store(self.order.write(order), Relaxed);
         self.set_stage(Stage::Ordered);
@@ -169,6 +173,15 @@ impl Record {
 
     pub(crate) fn building(&self) -> Option<u16> {
         self.building.load(Acquire).checked_sub(1).map(|index| index as u16)
+    }
+
+    /// Notes which window this process is about to let go of, or that it has told so.
+    pub(crate) fn set_leaving(&self, window: Option<u16>) {
+        self.leaving.store(window.map_or(0, |index| u32::from(index) + 1), Release);
+    }
+
+    pub(crate) fn leaving(&self) -> Option<u16> {
+        self.leaving.load(Acquire).checked_sub(1).map(|index| index as u16)
     }
 
     pub(crate) fn read_end(&self) -> End {

@@ -267,6 +267,7 @@ fn lower_hint(segment: &Segment, index: u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shm::payload::Meta;
     use crate::shm::segment::segment;
     use crate::shm::slots::{SlotWord, State};
 
@@ -285,6 +286,19 @@ mod tests {
         let before = entry.lap_base.load(Relaxed);
         assert!(take_down(&blob));
         assert!(before <= entry.lap_base.load(Relaxed));
+    }
+
+    /// Its reader is dead, and whoever has written it has no more to do with it.
+    #[test]
+    fn a_large_answer_that_nobody_reads_keeps_no_window() {
+        let shape = Shape { capacity: 1, hands: 0, message_max: 1000, bytes: 1000 };
+        let window = Window::make(segment().unwrap(), Kind::Replies, shape).unwrap();
+        let extent = window.fill_extent([&[7; 500], &[]]).unwrap();
+        assert!(extent.is_some());
+        Meta { length: 500, extent }.store(window.slot(0));
+        let answered = SlotWord::new(State::Ready, Participant::NOBODY, 0, 0);
+        window.slot(0).word.store(answered.0, Relaxed);
+        assert!(take_down(&window));
     }
 
     fn queue() -> Window {

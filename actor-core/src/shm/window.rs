@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::event::Event;
 use super::layout::{HAND_BYTES, Header, Layout, SLOT_BYTES, Shape, SlotHead};
+use super::payload::Meta;
 use super::segment::Segment;
 use super::slots::{Position, Ring, SlotWord, State};
 use super::table::{self, Life, MakeError, TableWord, claim};
@@ -65,8 +66,9 @@ impl Window {
         let window = Window { id, layout, segment, base, _not_auto: PhantomData };
         if let Err(error) = segment.allocate(index, 0, layout.committed) {
             segment.punch(index, 0, layout.committed);
-            record.detach(index);
+            // In this order: what is not attached is not found by the recovery of the dead.
             entry.word.store(TableWord::new(Life::Free, Participant::NOBODY, generation).0, Release);
+            record.detach(index);
             return Err(MakeError::Memory(error));
         }
         window.initialise(kind, entry.lap_base.load(Acquire));
@@ -248,24 +250,31 @@ impl Window {
     /// Withdraws every slot, hand and extent. False: a live participant is at work in one; try
     /// again after it. Called by the node only, on a window that nobody needs.
     pub(super) fn dismantle(&self) -> bool {
-        let withdraw = |word: &AtomicU64| {
-            let seen = SlotWord(word.load(Acquire));
+        let withdraw = |slot: &SlotHead| {
+            let seen = SlotWord(slot.word.load(Acquire));
             match seen.state() {
                 State::Sealed => true,
                 State::Writing | State::Claimed => false,
-                _ => {
+                state => {
                     let sealed = SlotWord::new(State::Sealed, Participant::NOBODY, 0, seen.lap());
-                    word.compare_exchange(seen.0, sealed.0, AcqRel, Acquire).is_ok()
+                    let is_ours = slot.word.compare_exchange(seen.0, sealed.0, AcqRel, Acquire).is_ok();
+                    if is_ours && let (State::Ready | State::Returned, Some(number)) = (state, Meta::load(slot).extent)
+                    {
+                        // Whoever has written it is done with it, and nobody else will take it over.
+                        self.take_over_extent(number);
+                        self.free_extent(number);
+                    }
+                    is_ours
                 }
             }
         };
         let mut is_done = true;
         for index in 0..self.layout.shape.capacity {
-            is_done &= withdraw(&self.slot(index).word);
+            is_done &= withdraw(self.slot(index));
         }
         if self.hands_allocated() {
             for index in 0..self.layout.shape.hands {
-                is_done &= withdraw(&self.hand(index).word);
+                is_done &= withdraw(self.hand(index));
             }
         }
         if !is_done {

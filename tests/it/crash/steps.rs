@@ -50,6 +50,11 @@ fn c_01_to_10_whoever_is_at_work_may_die_at_any_instruction() {
 }
 
 #[test]
+fn a_queue_goes_when_the_last_who_has_it_dies_while_he_lets_go() {
+    isolated(|| slice(&steps::MODE, "detach/only-handle", 1000, Chance::announced().any()));
+}
+
+#[test]
 fn c_24_every_state_of_a_queue_is_repaired() {
     isolated(|| any_cases(&steps::images::MODE, 2, 60));
 }

@@ -212,6 +212,14 @@ pub(super) fn detach(scene: &Scene) {
     scene.end();
 }
 
+/// The only handle on a queue.
+pub(super) fn let_go(scene: &Scene) {
+    let queue = SIZE.create::<Item>();
+    scene.begin();
+    drop(queue);
+    scene.end();
+}
+
 /// A queue that nobody else knows.
 pub(super) fn make(scene: &Scene) {
     scene.begin();

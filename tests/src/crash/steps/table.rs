@@ -6,9 +6,9 @@
 use actor_core::queue::{Close, Options};
 
 use super::acts::{
-    attach, close_draining, close_now, detach, done, done_without_hand, give_back, give_back_without_hand, make, recv,
-    recv_batch, recv_for_a_while, recv_patiently, recv_task, recv_task_again, recv_task_without_hand, send, send_batch,
-    send_for_a_while, send_patiently,
+    attach, close_draining, close_now, detach, done, done_without_hand, give_back, give_back_without_hand, let_go,
+    make, recv, recv_batch, recv_for_a_while, recv_patiently, recv_task, recv_task_again, recv_task_without_hand, send,
+    send_batch, send_for_a_while, send_patiently,
 };
 use super::scene::Scene;
 
@@ -216,5 +216,6 @@ pub(super) const TABLE: &[Case] = &[
     Case::new("close", "again", 2, close_now).closed(Close::Drain),
     Case::new("attach", "first handle", 1, attach),
     Case::new("detach", "last handle", 1, detach),
+    Case::new("detach", "only handle", 0, let_go),
     Case::new("make", "and drop", 0, make),
 ];
