@@ -243,7 +243,7 @@ impl Trial {
     pub(crate) fn assert_nothing_left(&self) {
         self.assert_nobody_left();
         let files: Vec<_> = fs::read_dir(self.temporary.path()).expect("it is there").flatten().collect();
-        assert!(files.is_empty(), "{} left temporary files: {files:?}", self.name);
+        assert!(files.is_empty(), "{} left temporary files: {files:?}\n{}", self.name, self.text());
         let new = || {
             let names = shared_memory().into_iter();
             names.filter(|name| !self.shared_memory_before.contains(name)).collect::<Vec<_>>()

@@ -54,7 +54,10 @@ pub(crate) fn zygote(
     announcement.set_nonblocking(true).map_err(LaunchError::Socket)?;
     let role = Role::Zygote { directory: directory.clone(), has_cgroup: cgroup.is_some() };
     let pass: Vec<_> = [segment.fd(), bell, announce.as_fd()].into_iter().chain(cgroup.map(Cgroup::fd)).collect();
-    let started = start(&role, &pass, None)?;
+    let started = start(&role, &pass, None).inspect_err(|_| {
+        // It may have run for a while, and have been killed because nobody could watch it.
+        control::remove_directory(&directory);
+    })?;
     Ok(UnnamedZygote { started, announcement, directory })
 }
 

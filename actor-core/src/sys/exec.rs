@@ -69,6 +69,8 @@ pub(crate) fn start(variable: (&str, &str), pass: &[BorrowedFd<'_>], group: Opti
         }
     }
     let pid = spawn(&arguments, &environment, &pass)?;
+    // These may be all the descriptors that there are.
+    drop(pass);
     // What cannot be watched must not run: nobody would know of it.
     let pidfd = pidfd::open(pid).inspect_err(|_| process::kill_and_reap(pid.as_raw_nonzero().get() as u32))?;
     Ok(Started { pid, pidfd })
