@@ -3,7 +3,7 @@
 //! So a process can be killed at every step of an operation and not only where a test has thought of
 //! putting a stop, and what is tested is the program that users get. The process says itself where the
 //! operation begins, by [`stand_still`]. Somebody who has gone the way once, with [`Stepped::step`], can
-//! send another one to a place on it at once: see [`way`].
+//! send another one to a place on it at once: see `way`.
 //!
 //! To be used by the parent of the process, from one thread.
 

@@ -3,7 +3,7 @@
 //! A victim is led through one operation instruction by instruction and killed after so many of them,
 //! then another one after one more, until one has come to the end; in each variant of the operation.
 //! What the models do for the steps of a protocol this does for the program as it was compiled. After
-//! each death the node repairs, and a checker with books of its own ([`books`]) asserts:
+//! each death the node repairs, and a checker with books of its own (`books`) asserts:
 //!
 //! * INV1: what somebody was told to be sent is there, or was handled by somebody.
 //! * INV2: it is there once, with a count that the deaths explain.
