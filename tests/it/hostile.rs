@@ -3,6 +3,7 @@
 //! Long runs are those of the program `fuzz`; here each of its targets runs for a moment with a seed of its
 //! own, and each case that has a name has a test.
 
+mod adder;
 mod codec;
 mod descriptors;
 mod flood;

@@ -9,11 +9,11 @@ mod machine;
 mod place;
 mod spread;
 
-#[path = "../shared/book.rs"]
+#[path = "../subjects/book.rs"]
 mod book;
-#[path = "../shared/echo.rs"]
+#[path = "../subjects/echo.rs"]
 mod echo;
-#[path = "../shared/idle.rs"]
+#[path = "../subjects/idle.rs"]
 mod idle;
 
 /// What the command line decides; the flags are those of `timed`, as far as they make sense here.

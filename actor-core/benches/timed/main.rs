@@ -13,11 +13,11 @@ mod process;
 mod queue;
 mod senders;
 
-#[path = "../shared/book.rs"]
+#[path = "../subjects/book.rs"]
 mod book;
-#[path = "../shared/echo.rs"]
+#[path = "../subjects/echo.rs"]
 mod echo;
-#[path = "../shared/idle.rs"]
+#[path = "../subjects/idle.rs"]
 mod idle;
 
 /// Bytes of a message.

@@ -14,33 +14,14 @@ use actor_core::testing::raw;
 use actor_tests::board::Board;
 use actor_tests::watch::{Seen, bound, until, zygote_of};
 use rustix::process::{Pid, Signal, kill_process};
-use serde::{Deserialize, Serialize};
 
+use super::adder::Adder;
 use crate::harness::isolated;
 
 /// How long others wait at most because of a process that floods or stands still.
 const BOUND: Duration = Duration::from_secs(1);
 /// Requests whose time is taken.
 const REQUESTS: usize = 200;
-
-#[derive(Actor, Serialize, Deserialize)]
-struct Adder;
-
-#[handlers]
-impl Adder {
-    #[call]
-    fn add(&self, a: u32, b: u32) -> u32 {
-        a + b
-    }
-
-    #[call]
-    fn own_pid(&self) -> u32 {
-        std::process::id()
-    }
-
-    #[cast]
-    fn note(&mut self, _bytes: Vec<u8>) {}
-}
 
 /// How long the slowest of many requests to the node and of many calls took.
 fn slowest(what: &str, actor: ActorRef<Adder>) {

@@ -6,20 +6,9 @@ use actor_core::prelude::*;
 use actor_core::queue::{Close, Queue, RecvError, SendError};
 use actor_core::testing::raw::{decode, encode};
 use actor_tests::chance::{Chance, effort};
-use serde::{Deserialize, Serialize};
 
+use super::adder::Adder;
 use crate::harness::isolated;
-
-#[derive(Actor, Serialize, Deserialize)]
-struct Adder;
-
-#[handlers]
-impl Adder {
-    #[call]
-    fn add(&self, a: u32, b: u32) -> u32 {
-        a + b
-    }
-}
 
 /// Each of the numbers in an encoded handle, with each of these in its place.
 fn lies(handle: &[u8], chance: &mut Chance) -> Vec<Vec<u8>> {

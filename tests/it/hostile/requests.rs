@@ -6,20 +6,9 @@ use actor_core::process::Process;
 use actor_core::testing::raw;
 use actor_tests::chance::{Chance, effort};
 use actor_tests::hostile::mutate::input;
-use serde::{Deserialize, Serialize};
 
+use super::adder::Adder;
 use crate::harness::isolated;
-
-#[derive(Actor, Serialize, Deserialize)]
-struct Adder;
-
-#[handlers]
-impl Adder {
-    #[call]
-    fn add(&self, a: u32, b: u32) -> u32 {
-        a + b
-    }
-}
 
 /// Tells the node so many things that chance has made of requests, but none that it is right to obey.
 fn rave((seed, count): (u64, u32)) -> u32 {
