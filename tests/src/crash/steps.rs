@@ -37,7 +37,7 @@ use crate::steps::stay_on_one_processor;
 /// Death at every instruction.
 pub const MODE: Mode = Mode {
     name: "steps",
-    about: "kills at every instruction of every operation; a run is a death",
+    about: "kills at every instruction of every operation on a queue; a run is a death",
     run,
     // More than there are instructions: all of them, once.
     usual: Budget::Runs(u64::MAX),
