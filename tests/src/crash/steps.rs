@@ -1,4 +1,4 @@
-//! Death at every instruction of every operation on a queue.
+//! Death at every instruction of every operation on queues, mailboxes and answers.
 //!
 //! A victim is led through one operation instruction by instruction and killed after so many of them,
 //! then another one after one more, until one has come to the end; in each variant of the operation.
@@ -17,9 +17,11 @@
 
 mod acts;
 mod books;
+mod clerk;
 mod field;
 pub mod images;
 mod known;
+mod office;
 mod scene;
 mod sleeper;
 mod table;
@@ -28,6 +30,7 @@ mod trial;
 use actor_core::testing::Snapshot;
 
 use self::field::{Field, Part, can_lead};
+use self::office::{DEEDS, Office};
 use self::table::{Case, TABLE};
 
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
@@ -37,7 +40,7 @@ use crate::steps::stay_on_one_processor;
 /// Death at every instruction.
 pub const MODE: Mode = Mode {
     name: "steps",
-    about: "kills at every instruction of every operation on a queue; a run is a death",
+    about: "kills at every instruction of every operation on queues and mailboxes; a run is a death",
     run,
     // More than there are instructions: all of them, once.
     usual: Budget::Runs(u64::MAX),
@@ -47,6 +50,8 @@ pub const MODE: Mode = Mode {
 const PAIR_EACH: u64 = 8;
 /// Instructions of an operation on large messages, most of which copy bytes: so many of them.
 const SAMPLES: usize = 200;
+/// Other operations have fewer.
+const LONG: usize = 20_000;
 const FAR_SAMPLES: usize = 3;
 /// How often a place is looked for that an operation did not come to.
 const TRIES: usize = 3;
@@ -56,7 +61,9 @@ const FAULTS_MAX: usize = 20;
 /// What a mode can be told to do alone, in the words of its faults.
 pub fn titles(mode: &Mode) -> Vec<String> {
     let is_meant = |case: &&Case| if mode.name == MODE.name { !case.sampled } else { case.has_images() };
-    TABLE.iter().filter(is_meant).map(Case::title).collect()
+    let of_queues = TABLE.iter().filter(is_meant).map(Case::title);
+    let of_actors = DEEDS.iter().filter(|_| mode.name == MODE.name).map(|deed| deed.title.to_owned());
+    of_queues.chain(of_actors).collect()
 }
 
 fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
@@ -66,22 +73,36 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
         return Ok(());
     }
     let before = Snapshot::take();
-    let field = Field::new(Chance::new(plan.seed))?;
-    let mut steps = Steps { field, chance: Chance::new(!plan.seed), lengths: Vec::new(), pairs: 0 };
+    let (field, office) = (Field::new(Chance::new(plan.seed))?, Office::new()?);
+    let mut steps = Steps { field, office, chance: Chance::new(!plan.seed), lengths: Vec::new(), pairs: 0 };
     steps.run(plan, tally)?;
-    tally.kills += steps.field.kills;
-    tally.recovered_within(steps.field.recovery_max);
+    tally.kills += steps.field.kills + steps.office.kills;
+    tally.recovered_within(steps.field.recovery_max.max(steps.office.recovery_max));
     steps.field.leave();
+    steps.office.leave()?;
     before.leaks().into_iter().for_each(|leak| tally.note(Kind::Orphan.fault(leak)));
     Ok(())
 }
 
 struct Steps {
     field: Field,
+    office: Office,
     chance: Chance,
-    /// Cases that are tried, and how many instructions they have.
+    /// Cases on queues that are tried, and how many instructions they have.
     lengths: Vec<(usize, usize)>,
     pairs: u64,
+}
+
+/// What faults and command lines call a case: first come those on queues, then those on mailboxes.
+fn title(case: usize) -> String {
+    match TABLE.get(case) {
+        Some(row) => row.title(),
+        None => DEEDS[case - TABLE.len()].title.to_owned(),
+    }
+}
+
+fn is_sampled(case: usize) -> bool {
+    TABLE.get(case).is_some_and(|row| row.sampled)
 }
 
 fn may_go_on(plan: &Plan, tally: &Tally) -> bool {
@@ -95,23 +116,22 @@ impl Steps {
             Some((title, step)) => (Some(title), step.parse::<usize>().ok()),
             None => (None, None),
         };
-        let is_wanted = |case: &usize| wanted.is_none_or(|title| TABLE[*case].title() == title);
-        let cases: Vec<usize> = (0..TABLE.len()).filter(is_wanted).collect();
+        let is_wanted = |case: &usize| wanted.is_none_or(|wanted| title(*case) == wanted);
+        let cases: Vec<usize> = (0..TABLE.len() + DEEDS.len()).filter(is_wanted).collect();
         // Those last that take long to go through even once.
-        let (sampled, all): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| TABLE[*case].sampled);
+        let (sampled, all): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| is_sampled(*case));
         for cases in [all, sampled] {
             let mut begun = Vec::new();
             for case in cases {
                 if !plan.goes_on(tally) {
-                    tally.remarks.push(format!("{:<52} not begun", TABLE[case].title()));
+                    tally.remarks.push(format!("{:<52} not begun", title(case)));
                     continue;
                 }
-                let title = TABLE[case].title();
-                let steps = self.field.explore(case).map_err(|fault| fault.only(&title))?;
+                let steps = self.explore(case).map_err(|fault| fault.only(title(case)))?;
                 begun.push((case, steps));
-                tally.remarks.push(format!("{title:<52} {steps} instructions"));
+                tally.remarks.push(format!("{:<52} {steps} instructions", title(case)));
             }
-            self.lengths.extend(&begun);
+            self.lengths.extend(begun.iter().filter(|(case, _)| *case < TABLE.len()));
             let singles = self.singles(&begun, only);
             tally.total = tally.total.map(|total| total + singles.len() as u64);
             self.run_all(singles, wanted.is_none(), plan, tally);
@@ -138,7 +158,7 @@ impl Steps {
     fn singles(&mut self, begun: &[(usize, usize)], only: Option<usize>) -> Vec<Part> {
         let mut singles = Vec::new();
         for &(case, length) in begun {
-            match (only, TABLE[case].sampled) {
+            match (only, is_sampled(case) || LONG < length) {
                 (Some(steps), _) => singles.push(Part { case, steps }),
                 (None, false) => singles.extend((0..=length).map(|steps| Part { case, steps })),
                 (None, true) => singles.extend(self.sample(case, length)),
@@ -153,24 +173,45 @@ impl Steps {
     fn sample(&mut self, case: usize, length: usize) -> Vec<Part> {
         let any: Vec<_> =
             (0..20 * SAMPLES).map(|_| Part { case, steps: self.chance.below(length as u64 + 1) as usize }).collect();
-        let (near, far): (Vec<Part>, Vec<Part>) = any.into_iter().partition(|part| self.field.is_near(*part));
+        let (near, far): (Vec<Part>, Vec<Part>) = any.into_iter().partition(|part| self.is_near(*part));
         near.into_iter().take(SAMPLES).chain(far.into_iter().take(FAR_SAMPLES)).collect()
     }
 
     fn single(&mut self, part: Part, tally: &mut Tally) {
         tally.runs += 1;
         for _ in 0..TRIES {
-            match self.field.run(&[part]) {
+            match self.run_one(part) {
                 Ok(true) => {
                     tally.covered = tally.covered.map(|covered| covered + 1);
                     return;
                 }
                 Ok(false) => {}
-                Err(fault) => return tally.note(fault.only(format!("{}@{}", TABLE[part.case].title(), part.steps))),
+                Err(fault) => return tally.note(fault.only(format!("{}@{}", title(part.case), part.steps))),
             }
         }
         // The operation was longer once, when somebody else did something at another moment.
         tally.total = tally.total.map(|total| total - 1);
+    }
+
+    fn is_near(&self, part: Part) -> bool {
+        match part.case.checked_sub(TABLE.len()) {
+            None => self.field.is_near(part),
+            Some(deed) => self.office.is_near(deed, part.steps),
+        }
+    }
+
+    fn explore(&mut self, case: usize) -> Result<usize, Fault> {
+        match case.checked_sub(TABLE.len()) {
+            None => self.field.explore(case),
+            Some(deed) => self.office.explore(deed),
+        }
+    }
+
+    fn run_one(&mut self, part: Part) -> Result<bool, Fault> {
+        match part.case.checked_sub(TABLE.len()) {
+            None => self.field.run(&[part]),
+            Some(deed) => self.office.run(deed, part.steps),
+        }
     }
 
     fn pair(&mut self, tally: &mut Tally) {
