@@ -11,7 +11,7 @@ use crate::boot::Start;
 use crate::exit::ExitReason;
 use crate::mailbox::{Envelope, Mailbox, Next};
 use crate::node::{self, Life, Request};
-use crate::planted::planted;
+use crate::planted::{self, planted};
 use crate::reply::{self, ReplyKind};
 use crate::shm::blob;
 use crate::time::Deadline;
@@ -63,6 +63,9 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
                     mailbox.mark_handled(position);
                 }
                 reply(&mailbox, &envelope, &handled.outcome, &buffers.reply);
+                if planted!(SettleAnsweredAgain) {
+                    planted::widen();
+                }
                 // Dead before this line: a call is replied to, so recovery does not run it again.
                 context.finish(position, handled.failure);
             }

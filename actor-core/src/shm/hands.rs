@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::slots::{self, Claim, Position, Recovered, Refused, Ring, Settled, SlotWord, State};
 use super::words::{Memory, Word};
 use crate::id::Participant;
-use crate::planted::planted;
+use crate::planted::{self, planted};
 
 /// Where the hands of a queue lie, besides its slots.
 pub(crate) trait Hands: Ring {
@@ -145,8 +145,12 @@ pub(crate) fn give_back<R: Hands>(ring: &R, held: Held, is_counted: bool) {
         Held::Hand { index, .. } => {
             let word = ring.hand_word(index);
             let seen = SlotWord(word.load(Relaxed));
-            word.store(seen.returned(is_counted).0, Release);
+            word.store(seen.returned(is_counted && !planted!(CountNotAtomic)).0, Release);
             slots::note_return(ring);
+            if planted!(CountNotAtomic) {
+                planted::widen();
+                word.store(seen.returned(is_counted).0, Release);
+            }
         }
     }
 }

@@ -332,12 +332,8 @@ pub(crate) fn pass<R: Ring>(ring: &R, at: Position) {
 /// Gives a claimed message back to all consumers, delivered once more than before or not.
 pub(crate) fn give_back<R: Ring>(ring: &R, at: Position, is_counted: bool) {
     let word = ring.word(at.index());
-    let claimed = SlotWord(word.load(Relaxed));
-    word.store(claimed.returned(is_counted && !planted!(CountNotAtomic)).0, Release);
-    if planted!(CountNotAtomic) {
-        planted::widen();
-        word.store(claimed.returned(is_counted).0, Release);
-    }
+    let returned = SlotWord(word.load(Relaxed)).returned(is_counted);
+    word.store(returned.0, Release);
     note_return(ring);
 }
 

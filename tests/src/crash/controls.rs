@@ -17,40 +17,40 @@ use crate::watch::wait_for;
 /// A planted bug by its name in `planted.rs`, and who finds it.
 struct Control {
     bug: &'static str,
-    modes: &'static [&'static str],
+    mode: &'static str,
 }
 
-const fn control(bug: &'static str, modes: &'static [&'static str]) -> Control {
-    Control { bug, modes }
+const fn control(bug: &'static str, mode: &'static str) -> Control {
+    Control { bug, mode }
 }
 
 const CONTROLS: &[Control] = &[
-    control("SkipWakeOnRecovery", &["kills"]),
-    control("AcknowledgeBeforeHandling", &["kills"]),
-    control("ClaimBeforeStamp", &["kills"]),
-    control("CountNotAtomic", &["kills"]),
-    control("PrivateFutex", &["kills"]),
-    control("RecoverOnTimeout", &["kills"]),
-    control("MissingCloexec", &["middle"]),
-    control("NoEintrLoop", &["node"]),
-    control("PublishBeforeCopy", &["kills"]),
-    control("SkipSecondLook", &["kills"]),
-    control("ReturnNotNoted", &["kills"]),
-    control("FreeReferencedExtents", &["kills"]),
-    control("KeepExtents", &["kills"]),
-    control("ForgetHands", &["kills"]),
-    control("ReturnMovedTwice", &["kills"]),
-    control("ForgetReplies", &["kills"]),
-    control("SettleAsHandled", &["kills"]),
-    control("SettleAnsweredAgain", &["kills"]),
-    control("SpareThePrograms", &["middle"]),
-    control("GuardDoesNothing", &["node"]),
-    control("NoParentDeathSignal", &["node"]),
-    control("ForgetOrders", &["zygote"]),
-    control("OneRestartMore", &["simulate"]),
-    control("RestartTransient", &["simulate"]),
-    control("StopInOrder", &["simulate"]),
-    control("ForgetTimers", &["simulate"]),
+    control("SkipWakeOnRecovery", "steps"),
+    control("AcknowledgeBeforeHandling", "kills"),
+    control("ClaimBeforeStamp", "kills"),
+    control("CountNotAtomic", "kills"),
+    control("PrivateFutex", "kills"),
+    control("RecoverOnTimeout", "kills"),
+    control("MissingCloexec", "middle"),
+    control("NoEintrLoop", "node"),
+    control("PublishBeforeCopy", "kills"),
+    control("SkipSecondLook", "kills"),
+    control("ReturnNotNoted", "kills"),
+    control("FreeReferencedExtents", "kills"),
+    control("KeepExtents", "kills"),
+    control("ForgetHands", "kills"),
+    control("ReturnMovedTwice", "kills"),
+    control("ForgetReplies", "kills"),
+    control("SettleAsHandled", "kills"),
+    control("SettleAnsweredAgain", "kills"),
+    control("SpareThePrograms", "middle"),
+    control("GuardDoesNothing", "node"),
+    control("NoParentDeathSignal", "node"),
+    control("ForgetOrders", "zygote"),
+    control("OneRestartMore", "simulate"),
+    control("RestartTransient", "simulate"),
+    control("StopInOrder", "simulate"),
+    control("ForgetTimers", "simulate"),
 ];
 
 /// How long a mode may look for a bug.
@@ -67,8 +67,19 @@ const UNKNOWN: i32 = 70;
 pub struct Found {
     /// The bug, or the mode that was run without one.
     pub what: String,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// What came of a control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
     /// It was found, or there was nothing to be found.
-    pub is_caught: bool,
+    Right,
+    /// It was not found, or something was that is not there.
+    Wrong,
+    /// This machine does not let anybody look for it.
+    Skipped,
 }
 
 /// Builds the program and plants so many bugs, chosen with a seed if that is not all of them.
@@ -84,23 +95,28 @@ pub fn run(count: u64, seed: u64) -> io::Result<Vec<Found>> {
         chosen.remove(chance.below(chosen.len() as u64) as usize);
     }
     let mut found = Vec::new();
-    let mut modes: Vec<&str> = chosen.iter().flat_map(|control| control.modes).copied().collect();
+    let mut modes: Vec<&str> = chosen.iter().map(|control| control.mode).collect();
     modes.sort_unstable();
     modes.dedup();
     for mode in modes {
         let (ended, took) = look(&program, mode, None, SOUND, chance.any())?;
-        let is_sound = matches!(ended, Ended::Well);
         say(mode, "without a bug", &ended, took);
-        found.push(Found { what: format!("{mode} without a bug"), is_caught: is_sound });
+        let verdict = match ended {
+            Ended::Well => Verdict::Right,
+            Ended::Skipped(_) => Verdict::Skipped,
+            _ => Verdict::Wrong,
+        };
+        found.push(Found { what: format!("{mode} without a bug"), verdict });
     }
     for control in chosen {
-        let mut is_caught = false;
-        for mode in control.modes {
-            let (ended, took) = look(&program, mode, Some(control.bug), BUDGET, chance.any())?;
-            say(mode, control.bug, &ended, took);
-            is_caught |= matches!(ended, Ended::Fault(_) | Ended::Hangs);
-        }
-        found.push(Found { what: control.bug.to_owned(), is_caught });
+        let (ended, took) = look(&program, control.mode, Some(control.bug), BUDGET, chance.any())?;
+        say(control.mode, control.bug, &ended, took);
+        let verdict = match ended {
+            Ended::Fault(_) | Ended::Hangs => Verdict::Right,
+            Ended::Skipped(_) => Verdict::Skipped,
+            Ended::Well | Ended::Otherwise(_) => Verdict::Wrong,
+        };
+        found.push(Found { what: control.bug.to_owned(), verdict });
     }
     Ok(found)
 }
@@ -111,6 +127,8 @@ enum Ended {
     /// It has found something: what it says of it.
     Fault(String),
     Hangs,
+    /// It cannot run here: why.
+    Skipped(String),
     /// Not a finding.
     Otherwise(ExitStatus),
 }
@@ -118,7 +136,7 @@ enum Ended {
 fn say(mode: &str, bug: &str, ended: &Ended, took: Duration) {
     let ended = match ended {
         Ended::Well => "nothing is found",
-        Ended::Fault(text) => text,
+        Ended::Fault(text) | Ended::Skipped(text) => text,
         Ended::Hangs => "it hangs",
         Ended::Otherwise(status) => &status.to_string(),
     };
@@ -147,12 +165,12 @@ fn look(program: &Path, mode: &str, bug: Option<&str>, time: Duration, seed: u64
     let begin = Instant::now();
     let log = env::temp_dir().join(format!("crash-controls-{}", std::process::id()));
     let output = std::fs::File::create(&log)?;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).spawn()?;
+    let mut child = command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).spawn()?;
     let ended = wait_for(time + HANGS, || child.try_wait().ok().flatten());
     let took = begin.elapsed();
     let ended = match ended {
         None => kill(&mut child),
-        Some(status) if status.success() => Ended::Well,
+        Some(status) if status.success() => skipped(&log).map_or(Ended::Well, Ended::Skipped),
         // By a signal: the node thread ends its process when it does not know how to go on.
         Some(status) if matches!(status.code(), Some(1) | None) => Ended::Fault(first_fault(&log)),
         Some(status) if status.code() == Some(UNKNOWN) => {
@@ -169,6 +187,12 @@ fn kill(child: &mut Child) -> Ended {
     let _ = child.kill();
     let _ = child.wait();
     Ended::Hangs
+}
+
+/// Why a mode cannot run here, if it has said so.
+fn skipped(log: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines().find(|line| line.starts_with("SKIP: ")).map(str::to_owned)
 }
 
 /// What a fault begins with, of the first one that was written.
@@ -192,7 +216,6 @@ mod tests {
         let bugs: Vec<&str> = list.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
         assert_eq!(bugs, CONTROLS.iter().map(|control| control.bug).collect::<Vec<_>>());
         assert!(20 <= bugs.len());
-        let modes = CONTROLS.iter().flat_map(|control| control.modes);
-        assert!(modes.clone().all(|name| MODES.iter().any(|mode| mode.name == *name)));
+        assert!(CONTROLS.iter().all(|control| MODES.iter().any(|mode| mode.name == control.mode)));
     }
 }

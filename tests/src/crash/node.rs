@@ -5,6 +5,7 @@
 //! group of it may be left. (Before it is up, nobody guards its control group yet: that one is left to the
 //! next node.)
 
+use std::fs;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::signals::signal_if;
 use super::victim::{Kindred, Victim};
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
 use crate::chance::Chance;
-use crate::watch::Seen;
+use crate::watch::{Seen, has_state, wait_for};
 
 /// A run is a node.
 pub(super) const MODE: Mode = Mode {
@@ -33,28 +34,42 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
         let kindred = Kindred::any(&mut chance);
         let aftermath = Aftermath::before();
         let mut victim = Victim::start(kindred, aftermath.directory(), &mut chance)?;
-        if chance.once_in(2) {
-            interrupt(&victim, &mut chance);
-        }
-        let ended = victim.child.try_wait().expect("it is our child");
+        let node = victim.pid();
+        let mut ended = || victim.child.try_wait().expect("it is our child");
+        let ended = if chance.once_in(4) { interrupt(node, &mut chance, ended) } else { ended() };
         Kind::Wedged.unless(ended.is_none(), || format!("{kindred:?} has ended by itself: {ended:?}"))?;
         victim.child.kill().expect("it was not waited for");
         victim.child.wait().expect("it is our child");
         tally.kills += 1;
-        let took = is_clean(&aftermath, kindred, victim.pid(), &mut unguarded)?;
+        let took = is_clean(&aftermath, kindred, node, &mut unguarded)?;
         tally.recovered_within(took);
         tally.runs += 1;
     }
     the_next_finds(&unguarded)
 }
 
-/// Stops it for a moment: what it waits for in the kernel is interrupted.
-fn interrupt(victim: &Victim, chance: &mut Chance) {
-    let is_it = |seen: &Seen| seen.pid == victim.pid();
-    signal_if(victim.pid(), Signal::STOP, is_it);
+/// How long a node is looked at that was interrupted: it must not end.
+const LOOK: Duration = Duration::from_millis(200);
+/// Within which a signal has reached all threads.
+const REACHES: Duration = Duration::from_secs(1);
+
+/// Stops a node for a moment, so that what its threads wait for in the kernel is interrupted. Tells how it
+/// has ended, if it has.
+fn interrupt(node: u32, chance: &mut Chance, ended: impl FnMut() -> Option<ExitStatus>) -> Option<ExitStatus> {
+    let is_it = |seen: &Seen| seen.pid == node;
+    signal_if(node, Signal::STOP, is_it);
+    // Who goes on before it has reached a thread has not interrupted that one.
+    let _ = wait_for(REACHES, || is_stopped(node).then_some(()));
     chance.pause(Duration::from_millis(2));
-    signal_if(victim.pid(), Signal::CONT, is_it);
-    chance.pause(Duration::from_millis(10));
+    signal_if(node, Signal::CONT, is_it);
+    wait_for(LOOK, ended)
+}
+
+/// Whether all threads of a process are stopped.
+fn is_stopped(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut numbers = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
+    numbers.all(|thread| has_state(pid, thread, 'T'))
 }
 
 /// Looks until nothing is left of a node. What nobody guarded goes on the list.

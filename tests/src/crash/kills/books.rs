@@ -67,6 +67,8 @@ impl Entry {
     const COUNTED: u64 = 1 << 3;
     /// Somebody has died while he acknowledged it.
     const UNSURE: u64 = 1 << 4;
+    /// A call, and who has made it has the answer.
+    const ANSWERED: u64 = 1 << 5;
     const DELIVERED: u32 = 8;
     const FAILED: u32 = 24;
     const COUNT: u32 = 40;
@@ -180,6 +182,13 @@ impl Books {
         self.note_progress(seat);
     }
 
+    /// A call was accepted, carried out and answered.
+    pub(super) fn answered(&self, seat: usize, number: u32) {
+        let answered = self.change(seat as u32, number, |entry| entry | Entry::SENT | Entry::ANSWERED);
+        answered.expect("the number was begun");
+        self.note_progress(seat);
+    }
+
     pub(super) fn refused(&self, seat: usize, number: u32) {
         self.change(seat as u32, number, |entry| entry | Entry::REFUSED).expect("the number was begun");
     }
@@ -201,6 +210,9 @@ impl Books {
         })?;
         self.note_progress(seat);
         let count_min = before.delivered() + 1;
+        if before.has(Entry::ANSWERED) {
+            return Err(Kind::Doubled.fault(format!("INV2: {message:?} was answered, and came again")));
+        }
         if before.has(Entry::DONE) {
             return Err(Kind::Doubled.fault(format!("INV2: {message:?} was done, and came again")));
         }
@@ -399,6 +411,12 @@ mod tests {
         assert!(doubled.done(CONSUMER + 1, 0).is_err());
         assert!(doubled.got(CONSUMER, 0, &message(0), None).unwrap_err().text.contains("came again"));
         assert!(doubled.audit(SENDER, &[]).unwrap_err().text.contains("more often"));
+
+        let answered = begun(1);
+        answered.got(CONSUMER, 0, &message(0), Some(1)).unwrap();
+        answered.answered(SENDER, 0);
+        answered.settle(CONSUMER);
+        assert!(answered.got(CONSUMER, 0, &message(0), Some(2)).unwrap_err().text.contains("was answered"));
 
         let refused = begun(1);
         refused.refused(SENDER, 0);

@@ -139,11 +139,12 @@ fn call(post: Post) {
         if chance.once_in(2) {
             let answer = post.clerk.note(message).timeout(PATIENCE).wait();
             assert_eq!(answer.unwrap_or_else(|error| panic!("call {number}: {error}")), number);
+            post.books.answered(post.seat, number);
         } else {
             let sent = post.clerk.file(message).timeout(PATIENCE).send();
             sent.unwrap_or_else(|error| panic!("cast {number}: {error}"));
+            post.books.sent(post.seat, number);
         }
-        post.books.sent(post.seat, number);
         true
     });
 }
