@@ -21,6 +21,10 @@ pub(crate) enum Bug {
     PrivateFutex,
     /// Who has been waited for in vain is taken for dead.
     RecoverOnTimeout,
+    /// A process is its number, whoever has that by now.
+    PidInsteadOfPidfd,
+    /// A descriptor opened by a number is not looked at a second time.
+    SentinelOfAnybody,
     /// What was inherited is inherited further.
     MissingCloexec,
     /// An interrupted system call is an error.
@@ -90,6 +94,8 @@ const ALL: &[Bug] = &[
     Bug::CountNotAtomic,
     Bug::PrivateFutex,
     Bug::RecoverOnTimeout,
+    Bug::PidInsteadOfPidfd,
+    Bug::SentinelOfAnybody,
     Bug::MissingCloexec,
     Bug::NoEintrLoop,
     Bug::PublishBeforeCopy,
@@ -115,6 +121,12 @@ const ALL: &[Bug] = &[
 /// Makes the moment long that a planted bug leaves between two steps.
 pub(crate) fn widen() {
     std::thread::yield_now();
+}
+
+/// Kills whoever has this number.
+pub(crate) fn kill_number(pid: u32) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let _ = Pid::from_raw(pid as i32).map(|pid| kill_process(pid, Signal::KILL));
 }
 
 /// Whether a bug is planted: `planted!(SkipWakeOnRecovery)`. One line at the place that it spoils.

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use actor_tests::chance::{Chance, effort};
 use actor_tests::crash::kills::{Hits, campaign};
-use actor_tests::crash::{Budget, Plan, Tally};
+use actor_tests::crash::{Budget, MODES, Plan, Tally};
 
-use crate::harness::{Method, Trial, isolated};
+use crate::harness::{Method, Trial, isolated, skip};
 
 const KILLS: u64 = 300;
 
@@ -57,6 +57,21 @@ fn k_12_a_terminal_that_is_closed_over_a_busy_node() {
 #[test]
 fn k_14_a_process_in_the_middle_that_is_killed() {
     slice("k_14_a_process_in_the_middle_that_is_killed", "middle", 12);
+}
+
+#[test]
+fn what_is_done_to_the_dead_does_not_reach_whoever_has_their_number() {
+    isolated(|| {
+        let runs = 40 * u64::from(effort());
+        let plan = Plan { budget: Budget::Runs(runs), seed: Chance::announced().any(), only: None };
+        let mode = MODES.iter().find(|mode| mode.name == "numbers").expect("there is such a mode");
+        let mut tally = Tally::new(mode.name);
+        (mode.run)(&plan, &mut tally).unwrap_or_else(|fault| panic!("{fault}"));
+        match tally.remarks.iter().find_map(|remark| remark.strip_prefix("SKIP: ")) {
+            Some(reason) => skip(reason),
+            None => assert_eq!(tally.runs, runs),
+        }
+    });
 }
 
 #[test]

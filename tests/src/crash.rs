@@ -13,6 +13,7 @@ mod fault;
 pub mod kills;
 mod middle;
 mod node;
+mod numbers;
 mod signals;
 mod simulate;
 pub mod steps;
@@ -51,6 +52,7 @@ pub const MODES: &[Mode] = &[
     zygote::MODE,
     terminal::MODE,
     middle::MODE,
+    numbers::MODE,
     simulate::MODE,
 ];
 

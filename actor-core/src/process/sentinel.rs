@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::id::ProcessId;
+use crate::planted::planted;
 use crate::shm::segment::attached;
 use crate::sys::{Errno, Pid, eventfd, pidfd};
 
@@ -20,7 +21,7 @@ use crate::sys::{Errno, Pid, eventfd, pidfd};
 pub(super) fn open(process: ProcessId, pid: u32) -> io::Result<Option<OwnedFd>> {
     let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
     let opened = pidfd::open(number);
-    if !is_in_record(process, pid) {
+    if !is_in_record(process, pid) && !planted!(SentinelOfAnybody) {
         return Ok(None);
     }
     match opened {

@@ -31,6 +31,8 @@ const CONTROLS: &[Control] = &[
     control("CountNotAtomic", "kills"),
     control("PrivateFutex", "kills"),
     control("RecoverOnTimeout", "kills"),
+    control("PidInsteadOfPidfd", "numbers"),
+    control("SentinelOfAnybody", "numbers"),
     control("MissingCloexec", "middle"),
     control("NoEintrLoop", "node"),
     control("PublishBeforeCopy", "kills"),
