@@ -47,8 +47,6 @@ pub struct Area {
     pristine: Vec<u8>,
     /// Where words lie in it that mean something.
     pub words: Vec<usize>,
-    /// Somebody may have changed it.
-    is_touched: bool,
 }
 
 /// See the module.
@@ -169,15 +167,14 @@ impl Image {
         let mut pristine = vec![0; length as usize];
         rustix::io::pread(self.segment.fd(), &mut pristine, start).expect("the segment can be read");
         let words = spots.into_iter().flat_map(|spot| spot.step_by(8)).collect();
-        Area { start, pristine, words, is_touched: true }
+        Area { start, pristine, words }
     }
 
     /// Changes the word that begins at this place of an area.
     ///
     /// # Panics
     /// No word begins there.
-    pub fn change(&mut self, area: usize, at: usize, to: impl FnOnce(u64) -> u64) {
-        self.areas[area].is_touched = true;
+    pub fn change(&self, area: usize, at: usize, to: impl FnOnce(u64) -> u64) {
         let (mut word, area) = ([0; 8], &self.areas[area]);
         assert!(at + word.len() <= area.pristine.len(), "{at} is behind the end");
         let at = area.start + at as u64;
@@ -190,7 +187,7 @@ impl Image {
         assert_eq!(written, Ok(bytes.len()), "the segment can be written");
     }
 
-    /// Makes everything as it was in the beginning.
+    /// Makes everything as it was in the beginning, whatever was done to this or to another image.
     pub fn reset(&mut self) {
         // Behind what was made there may be slots of a shape that somebody has lied about.
         if self.has_lied {
@@ -199,14 +196,7 @@ impl Image {
             self.segment.punch(index, end, size - end);
             self.has_lied = false;
         }
-        // The window always: almost everything that is done is done there. The others are long, and seldom touched.
-        for (number, area) in self.areas.iter().enumerate() {
-            if number == 0 || area.is_touched {
-                self.write(area.start, &area.pristine);
-            }
-        }
-        self.areas.iter_mut().for_each(|area| area.is_touched = false);
-
+        self.areas.iter().for_each(|area| self.write(area.start, &area.pristine));
         self.window = self.made;
         self.held.clear();
         self.claims.clear();

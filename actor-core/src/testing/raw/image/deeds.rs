@@ -21,7 +21,6 @@ impl Image {
     pub fn operate(&mut self, operation: u8, argument: u8) {
         // What goes to the kernel, or to all that a process has, is done less often.
         let is_rare = 17 <= operation % 32 && !argument.is_multiple_of(4);
-        self.areas.iter_mut().for_each(|area| area.is_touched |= 15 < operation % 32 && !is_rare);
         match operation % 32 {
             17.. if is_rare => self.look(),
             0..=2 => self.post(usize::from(argument)),
