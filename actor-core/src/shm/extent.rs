@@ -15,7 +15,8 @@
 //!
 //! The owner is whoever handled the extent last: the sender from claim to publication and on,
 //! then the receiver, who takes it over after claiming the slot and before freeing the slot.
-//! Recovery of a dead owner frees its extents that no message refers to. An extent that a message
+//! Recovery of a dead owner frees its extents that no message refers to, and takes memory away that the
+//! owner may just have put behind one. An extent that a message
 //! refers to changes owner before the reference goes, so recovery either still sees the
 //! reference, or its CAS from the old word fails.
 
@@ -49,7 +50,7 @@ impl ExtentWord {
     const PARTICIPANT_SHIFT: u32 = 3;
     const GENERATION_SHIFT: u32 = Self::PARTICIPANT_SHIFT + Participant::BITS;
 
-    const fn state(self) -> State {
+    pub(super) const fn state(self) -> State {
         match self.0 & 0b111 {
             0 => State::Cold,
             1 => State::Warm,
@@ -64,7 +65,7 @@ impl ExtentWord {
     }
 
     /// The word after a transition from this one.
-    const fn then(self, state: State, owner: Participant) -> ExtentWord {
+    pub(super) const fn then(self, state: State, owner: Participant) -> ExtentWord {
         let generation = (self.0 >> Self::GENERATION_SHIFT) + 1;
         ExtentWord(generation << Self::GENERATION_SHIFT | (owner.0 as u64) << Self::PARTICIPANT_SHIFT | state as u64)
     }
@@ -128,20 +129,30 @@ pub(crate) fn free<W: Word<u64>>(word: &W) {
     word.store(seen.then(State::Warm, Participant::NOBODY).0, Release); // PAIR: extent-freed
 }
 
-/// Frees an extent of the dead that nothing refers to. True if this call did it.
+/// Takes the extent of one who has died while he put memory behind it. True: there may be some, so it is
+/// taken away before [`free_cold`]. No message has ever referred to it.
+pub(crate) fn inherit<W: Word<u64>>(word: &W, dead: Participant, me: Participant) -> bool {
+    let seen = ExtentWord(word.load(Acquire));
+    seen.state() == State::ColdOwned
+        && seen.owner() == dead
+        && word.compare_exchange(seen.0, seen.then(State::ColdOwned, me).0, Acquire).is_ok()
+}
+
+/// Frees a warm extent of the dead that nothing refers to. True if this call did it.
 ///
 /// `referenced` is asked after the word was read: a message that goes away in between has first
 /// changed the owner, and then the CAS fails.
 pub(crate) fn recover<W: Word<u64>>(word: &W, dead: Participant, referenced: impl FnOnce() -> bool) -> bool {
     let seen = ExtentWord(word.load(Acquire));
-    let free = match seen.state() {
-        State::ColdOwned => State::Cold,
-        State::WarmOwned => State::Warm,
-        _ => return false,
-    };
-    seen.owner() == dead
+    seen.state() == State::WarmOwned
+        && seen.owner() == dead
         && !referenced()
-        && word.compare_exchange(seen.0, seen.then(free, Participant::NOBODY).0, Release).is_ok()
+        && word.compare_exchange(seen.0, seen.then(State::Warm, Participant::NOBODY).0, Release).is_ok()
+}
+
+/// Whether it is free, and has memory behind it.
+pub(crate) fn is_warm<W: Word<u64>>(word: &W) -> bool {
+    ExtentWord(word.load(Relaxed)).state() == State::Warm
 }
 
 /// Takes a warm, free extent to punch its memory out; [`free_cold`] puts it back.
@@ -192,9 +203,9 @@ mod tests {
     fn recovery_frees_what_nothing_refers_to() {
         let words = words();
         for _ in 0..3 {
-            claim(3, |i| &words[i as usize], 0, A, || true).unwrap();
+            let (index, _) = claim(3, |i| &words[i as usize], 0, A, || true).unwrap();
+            warm(&words[index as usize], A);
         }
-        warm(&words[1], A);
         take_over(&words[2], B);
         assert!(recover(&words[0], A, || false));
         assert!(!recover(&words[1], A, || true), "a message refers to it");
@@ -203,9 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn who_dies_over_a_cold_one_leaves_it_to_recovery() {
+        let words = words();
+        claim(1, |i| &words[i as usize], 0, A, || true).unwrap();
+        assert!(!recover(&words[0], A, || false), "there may be memory that nobody would know of");
+        assert!(!inherit(&words[0], B, Participant::NODE), "it is not B's");
+        assert!(inherit(&words[0], A, Participant::NODE));
+        assert!(!inherit(&words[0], A, Participant::NODE), "repeated");
+        free_cold(&words[0]);
+        assert_eq!(claim(1, |i| &words[i as usize], 0, B, || true), Some((0, true)));
+    }
+
+    #[test]
     fn recovery_loses_against_a_new_owner() {
         let words = words();
         claim(1, |i| &words[i as usize], 0, A, || true).unwrap();
+        warm(&words[0], A);
         assert!(!recover(&words[0], A, || {
             take_over(&words[0], B);
             false

@@ -201,10 +201,23 @@ impl Window {
     /// those were: it died before its message had them, or after.
     pub(crate) fn recover_extents(&self, dead: Participant) -> u32 {
         let refers = |number: u32| self.refers(number) && !planted!(FreeReferencedExtents) || planted!(KeepExtents);
-        let recover = |number: &u32| extent::recover(self.extent_word(*number), dead, || refers(*number));
-        let freed = (0..self.layout.extents()).filter(recover).count();
+        let (mut freed, mut has_warm) = (0, false);
+        for number in 0..self.layout.extents() {
+            let word = self.extent_word(number);
+            if extent::inherit(word, dead, self.segment.me()) {
+                self.make_cold(number);
+                freed += 1;
+            } else if extent::recover(word, dead, || refers(number)) {
+                freed += 1;
+            }
+            has_warm |= extent::is_warm(word);
+        }
+        // Whoever frees one asks for its memory, but not who dies in between, or before he frees it.
+        if has_warm {
+            self.ask_for_trim();
+        }
         self.extent_room().notify_all();
-        freed as u32
+        freed
     }
 
     /// Whether a message, under way or claimed ones included, has this extent.
@@ -223,13 +236,18 @@ impl Window {
         for number in 0..self.layout.extents() {
             let word = self.extent_word(number);
             if extent::claim_warm(word, self.segment.me()) {
-                let (class, index) = self.layout.extent(number).expect("the number is below the end");
-                self.segment.punch(self.id.index, class.offset + u64::from(index) * class.size, class.size);
-                extent::free_cold(word);
+                self.make_cold(number);
             }
         }
         // A sender may have looked while this held the only free one.
         self.extent_room().notify_each();
+    }
+
+    /// Takes the memory of an extent away that this process has as a cold one, and frees it.
+    fn make_cold(&self, number: u32) {
+        let (class, index) = self.layout.extent(number).expect("the number is below the end");
+        self.segment.punch(self.id.index, class.offset + u64::from(index) * class.size, class.size);
+        extent::free_cold(self.extent_word(number));
     }
 
     /// Withdraws every free extent for good. False: somebody owns one.
@@ -243,5 +261,48 @@ impl Window {
         // SAFETY: the number was checked against the layout, whose extent words follow the header;
         // they are aligned to 8 bytes and never unmapped.
         unsafe { &*self.base().add(offset as usize).cast::<AtomicU64>() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shm::extent::{ExtentWord, State};
+    use crate::shm::layout::Shape;
+    use crate::shm::segment::segment;
+    use crate::shm::window::Kind;
+
+    const DEAD: Participant = Participant(77);
+
+    /// A queue with one extent in use, of somebody who has died in this state.
+    fn left_in(state: State) -> (Window, u32) {
+        let shape = Shape { capacity: 1, hands: 0, message_max: 1000, bytes: 1000 };
+        let window = Window::make(segment().unwrap(), Kind::Queue, shape).unwrap();
+        let number = window.fill_extent([&[7; 500], &[]]).unwrap().expect("there is one");
+        let word = window.extent_word(number);
+        let left = ExtentWord(word.load(Relaxed)).then(state, DEAD);
+        word.store(left.0, Relaxed);
+        (window, number)
+    }
+
+    #[test]
+    fn memory_that_somebody_was_making_when_he_died_is_given_back() {
+        let (window, number) = left_in(State::ColdOwned);
+        assert_eq!(window.recover_extents(DEAD), 1);
+        assert_eq!(ExtentWord(window.extent_word(number).load(Relaxed)).state(), State::Cold);
+        // SAFETY: the extent lies in the window, which is never unmapped.
+        let byte = unsafe { window.extent_bytes(number).read_volatile() };
+        assert_eq!(byte, 0, "it was punched out");
+    }
+
+    #[test]
+    fn memory_that_nobody_alive_has_freed_is_asked_for() {
+        let (window, _) = left_in(State::WarmOwned);
+        assert_eq!(window.recover_extents(DEAD), 1);
+        assert!(window.is_trim_asked());
+        // Another, who has freed it and died before he asked.
+        window.clear_trim_asked();
+        assert_eq!(window.recover_extents(DEAD), 0);
+        assert!(window.is_trim_asked());
     }
 }

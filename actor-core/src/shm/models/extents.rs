@@ -68,7 +68,11 @@ impl Large {
 
     fn recover(&self, dead: Participant) {
         self.ring.recover(dead);
-        extent::recover(&self.word, dead, || self.is_referred_to());
+        if extent::inherit(&self.word, dead, Participant::NODE) {
+            extent::free_cold(&self.word);
+        } else {
+            extent::recover(&self.word, dead, || self.is_referred_to());
+        }
     }
 
     /// Asserts that the extent can be used again.

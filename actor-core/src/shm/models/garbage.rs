@@ -57,6 +57,7 @@ fn every_extent_function_ends_on_any_words() {
         let claimed = extent::claim(3, |index| &words[index as usize], random.next() as u32, A, || true);
         assert!(claimed.is_none_or(|(index, _)| index < 3));
         for word in &words {
+            extent::inherit(word, A, B);
             extent::recover(word, A, || false);
             extent::take_over(word, B);
             extent::free(word);
