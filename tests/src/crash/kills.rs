@@ -15,6 +15,7 @@
 
 mod books;
 mod campaign;
+mod checks;
 mod crew;
 
 use std::time::Duration;
@@ -101,7 +102,7 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
 /// # Errors
 /// An invariant does not hold.
 pub fn campaign(plan: &Plan, tally: &mut Tally) -> Result<Outcome, Fault> {
-    campaign::Campaign::start(plan).run(plan, tally)
+    campaign::Campaign::start(plan)?.run(plan, tally)
 }
 
 impl Outcome {

@@ -1,69 +1,82 @@
 //! [`Campaign`]: the crew, its killer, and the audits in between.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use actor_core::node;
 use actor_core::prelude::*;
 use actor_core::process::Process;
 use actor_core::queue::{Close, Options, Queue};
-use actor_core::{ActorRef, ChildSpec, ExitReason, Intensity, Supervisor};
+use actor_core::{ActorRef, ChildSpec, ExitReason, ExitReport, Intensity, Supervisor};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::books::{Audit, Books, Phase};
+use super::books::{Books, Phase};
 use super::crew::{Clerk, Post, Role};
 use super::{Hits, Outcome};
 use crate::chance::Chance;
 use crate::crash::signals::signal_if;
 use crate::crash::{Budget, Fault, Kind, Plan, Tally};
+use crate::memory;
 use crate::message::Message;
 use crate::watch::{self, bound, wait_for};
-use crate::{memory, watch::Seen};
 
 /// Who sits where. The actor and the killer have the seats behind.
-const CREW: [Role; 7] =
+pub(super) const CREW: [Role; 7] =
     [Role::SmallSender, Role::LargeSender, Role::LargeSender, Role::Caller, Role::Holder, Role::Reader, Role::Reader];
-const CLERK: usize = CREW.len();
-const KILLER: usize = CLERK + 1;
+pub(super) const CLERK: usize = CREW.len();
+pub(super) const KILLER: usize = CLERK + 1;
 
 const CAPACITY: usize = 48;
 /// After how many kills the books are audited.
 const ROUND: u64 = 500;
 /// The time from one death to the next, at most.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_micros(300);
 /// How many are killed at once, at most.
-const TOGETHER: u64 = 4;
+const TOGETHER: u64 = 6;
 /// Within which everybody goes on after the last fault.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 /// What is longer than this is not slow but wedged.
-const WEDGED: Duration = Duration::from_secs(10);
+pub(super) const WEDGED: Duration = Duration::from_secs(10);
 
-/// What a few more processes at once than at first may take: 16 KiB each for its record, and some more
-/// for the answers to one who calls. Far less than a page for each of a thousand deaths.
-const SLACK: u64 = 192 << 10;
+/// What more may be in use than at first: 16 KiB for the record of each process that is not quite gone when
+/// its successor is there, and as much for the answers to each thread that waits for one, and to one who
+/// calls. Far less than a page for each of a thousand deaths.
+const SLACK: u64 = 288 << 10;
 
 pub(super) struct Campaign {
-    books: Books,
-    queue: Queue<Message>,
-    supervisor: Supervisor,
-    clerk: ActorRef<Clerk>,
-    crew: Vec<Process<()>>,
-    chance: Chance,
+    pub(super) books: Books,
+    pub(super) queue: Queue<Message>,
+    pub(super) supervisor: Supervisor,
+    pub(super) clerk: ActorRef<Clerk>,
+    pub(super) crew: Vec<Process<()>>,
+    pub(super) chance: Chance,
     /// The numbers with which lives of senders have ended since the last audit.
-    ends: Vec<Vec<u64>>,
+    pub(super) ends: Vec<Vec<u64>>,
     /// Consumers that have died since the last audit, the actor among them.
-    consumer_deaths: u64,
+    pub(super) consumer_deaths: u64,
     /// Who is stopped.
-    stopped: Option<usize>,
-    outcome: Outcome,
+    pub(super) stopped: Option<usize>,
+    pub(super) outcome: Outcome,
 }
 
-fn queue() -> Queue<Message> {
+/// Who sits where somebody has died.
+struct Successor {
+    process: Process<()>,
+    /// The number with which the life before has ended.
+    end: u64,
+    /// The time from the death to its being told.
+    after: Duration,
+}
+
+pub(super) fn queue() -> Queue<Message> {
     let options = Options { message_max: 70_000, bytes: 1 << 20, ..Options::new(CAPACITY) };
     options.create().expect("there is room for a queue")
 }
 
 impl Campaign {
-    pub(super) fn start(plan: &Plan) -> Campaign {
+    /// # Errors
+    /// The system does not get under way.
+    pub(super) fn start(plan: &Plan) -> Result<Campaign, Fault> {
         let (books, queue) = (Books::new(), queue());
         let often = Intensity { restarts: u32::MAX, period: Duration::from_millis(1) };
         let mut supervisor = Supervisor::builder().intensity(often);
@@ -82,19 +95,22 @@ impl Campaign {
             stopped: None,
             outcome: Outcome::default(),
         };
-        campaign.crew = (0..CREW.len()).map(|seat| campaign.employ(seat)).collect();
-        campaign
+        campaign.employ_all().map(|()| campaign)
     }
 
-    fn employ(&mut self, seat: usize) -> Process<()> {
-        let (books, queue, clerk) = (self.books.clone(), self.queue.clone(), self.clerk);
-        let seed = self.chance.any();
+    pub(super) fn employ_all(&mut self) -> Result<(), Fault> {
+        let seeds: [u64; CREW.len()] = std::array::from_fn(|_| self.chance.any());
+        self.crew = (0..CREW.len()).map(|seat| self.employ(seat, seeds[seat])).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn employ(&self, seat: usize, seed: u64) -> Result<Process<()>, Fault> {
         // Once more when it was the zygote's turn to die.
         let spawned = wait_for(WEDGED, || {
-            let post = Post { books: books.clone(), queue: queue.clone(), clerk, seat, seed };
+            let post = Post { books: self.books.clone(), queue: self.queue.clone(), clerk: self.clerk, seat, seed };
             Process::spawn(CREW[seat].work(), post).ok()
         });
-        spawned.expect("a process can be spawned")
+        spawned.ok_or_else(|| Kind::Wedged.fault("INV5: no process can be spawned"))
     }
 
     pub(super) fn run(mut self, plan: &Plan, tally: &mut Tally) -> Result<Outcome, Fault> {
@@ -148,26 +164,25 @@ impl Campaign {
             self.kill_zygote();
         }
         let begin = Instant::now();
-        let mut victims = Vec::new();
-        while (victims.len() as u64) < count {
-            let seat = self.chance.below(CREW.len() as u64 + 1) as usize;
-            if seat == CLERK {
+        let mut seats: [usize; CREW.len() + 1] = std::array::from_fn(|seat| seat);
+        self.chance.shuffle(&mut seats);
+        let mut victims = seats[..count as usize].to_vec();
+        for seat in &victims {
+            if *seat == CLERK {
                 let was_hit = u64::from(self.kill_clerk());
                 tally.kills += was_hit;
                 self.consumer_deaths += was_hit;
-                break;
-            }
-            if !victims.contains(&seat) {
-                self.kill(seat)?;
-                victims.push(seat);
+            } else {
+                self.kill(*seat)?;
                 tally.kills += 1;
             }
         }
-        self.replace(victims, begin, tally)?;
+        victims.retain(|seat| *seat != CLERK);
+        self.replace(&victims, begin, tally)?;
         self.continue_one()
     }
 
-    fn kill(&self, seat: usize) -> Result<(), Fault> {
+    pub(super) fn kill(&self, seat: usize) -> Result<(), Fault> {
         self.signal(seat, Signal::KILL)
     }
 
@@ -189,32 +204,47 @@ impl Campaign {
         self.stopped.take().map_or(Ok(()), |seat| self.signal(seat, Signal::CONT))
     }
 
-    fn replace(&mut self, victims: Vec<usize>, begin: Instant, tally: &mut Tally) -> Result<(), Fault> {
-        for seat in &victims {
-            // What it has died of is in the report.
-            let _ = self.crew[*seat].join_timeout(bound(WEDGED));
-            let is_ours = self.crew[*seat]
-                .exit_report()
-                .is_some_and(|report| matches!(report.reason, ExitReason::Signaled { signal: 9, .. }));
-            if !is_ours {
-                return Err(self.obituary(*seat));
-            }
-        }
-        tally.recovered_within(begin.elapsed());
-        for seat in victims {
-            match CREW[seat].is_sender() {
-                true => self.ends[seat].push(self.books.next(seat)),
+    /// One thread for each of them: what takes the time is to wait for the node.
+    fn replace(&mut self, victims: &[usize], begin: Instant, tally: &mut Tally) -> Result<(), Fault> {
+        let seeds: Vec<u64> = victims.iter().map(|_| self.chance.any()).collect();
+        let this = &*self;
+        let successors: Vec<_> = thread::scope(|scope| {
+            let replace = |(seat, seed): (&usize, u64)| {
+                let seat = *seat;
+                scope.spawn(move || this.replace_one(seat, seed, begin))
+            };
+            let threads: Vec<_> = victims.iter().zip(seeds).map(replace).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a fault is no panic")).collect()
+        });
+        for (seat, successor) in victims.iter().zip(successors) {
+            let Successor { process, end, after } = successor?;
+            tally.recovered_within(after);
+            match CREW[*seat].is_sender() {
+                true => self.ends[*seat].push(end),
                 false => self.consumer_deaths += 1,
             }
-            self.books.settle(seat);
-            self.crew[seat] = self.employ(seat);
+            self.crew[*seat] = process;
         }
         Ok(())
     }
 
+    fn replace_one(&self, seat: usize, seed: u64, begin: Instant) -> Result<Successor, Fault> {
+        let dead = &self.crew[seat];
+        // What it has died of is in the report.
+        let _ = dead.join_timeout(bound(WEDGED));
+        let was_killed = |report: &ExitReport| matches!(report.reason, ExitReason::Signaled { signal: 9, .. });
+        if !dead.exit_report().is_some_and(was_killed) {
+            return Err(self.obituary(seat));
+        }
+        let after = begin.elapsed();
+        let end = self.books.next(seat);
+        self.books.settle(seat);
+        Ok(Successor { process: self.employ(seat, seed)?, end, after })
+    }
+
     /// What has become of one who should live, or should be dead: what it says of itself if it has found
     /// something.
-    fn obituary(&self, seat: usize) -> Fault {
+    pub(super) fn obituary(&self, seat: usize) -> Fault {
         let report = self.crew[seat].exit_report().map(ToString::to_string);
         let found = report.as_deref().and_then(Fault::in_text);
         found.unwrap_or_else(|| match report {
@@ -234,113 +264,6 @@ impl Campaign {
             let was_hit = signal_if(zygote.pid, Signal::KILL, |seen| seen.title == zygote.title);
             self.outcome.zygotes += u64::from(was_hit);
         }
-    }
-
-    /// INV5: all who can send do so.
-    fn goes_on(&self) -> Result<(), Fault> {
-        let senders = || (0..CREW.len()).filter(|seat| CREW[*seat].is_sender());
-        let before: Vec<u64> = senders().map(|seat| self.books.progress(seat)).collect();
-        let stands =
-            |(seat, before): &(usize, &u64)| self.books.progress(*seat) == **before && !self.books.is_full(*seat);
-        let stands = || senders().zip(&before).find(stands);
-        let all_go = wait_for(SOON, || stands().is_none().then_some(()));
-        self.expect(all_go.is_some(), || format!("{:?} stands still", stands().map(|(seat, _)| CREW[seat])))
-    }
-
-    /// INV5: it is so, or somebody does not go on; unless he is dead, and then of what he has found.
-    fn expect(&self, is_so: bool, what: impl FnOnce() -> String) -> Result<(), Fault> {
-        match (0..CREW.len()).find(|seat| !is_so && !self.crew[*seat].is_alive()) {
-            Some(seat) => Err(self.obituary(seat)),
-            None => Kind::Wedged.unless(is_so, || format!("INV5: {}, {}", what(), self.state())),
-        }
-    }
-
-    fn rest(&mut self) -> Result<(), Fault> {
-        self.books.set_phase(Phase::Rest);
-        let begin = Instant::now();
-        let senders = || (0..CREW.len()).filter(|seat| CREW[*seat].is_sender());
-        let busy = || senders().find(|seat| !self.books.is_at_rest(*seat));
-        let all_rest = wait_for(SOON, || busy().is_none().then_some(()));
-        self.expect(all_rest.is_some(), || format!("{:?} does not come to rest", busy().map(|seat| CREW[seat])))?;
-        self.expect(self.queue.join_timeout(bound(SOON)), || "the queue is not drained".into())?;
-        self.drain_clerk()?;
-        self.outcome.rest_max = self.outcome.rest_max.max(begin.elapsed());
-        // Everybody is asleep now, and each message has to wake somebody.
-        for _ in 0..CREW.len() {
-            let number = self.books.begin(KILLER, 1).expect("there is room in the books").start;
-            self.queue.send(Message::new(KILLER as u32, number, 20)).expect("the queue is open");
-            self.books.sent(KILLER, number);
-            self.expect(self.queue.join_timeout(bound(SOON)), || "nobody wakes up".into())?;
-        }
-        Ok(())
-    }
-
-    /// INV5 for the mailbox, whose last message nobody but the next would write down as done.
-    fn drain_clerk(&self) -> Result<(), Fault> {
-        let is_drained = || {
-            let status = self.clerk.status().ok()?;
-            (status.incarnation.is_some() && status.queued == 0 && status.handling.is_none()).then_some(())
-        };
-        self.expect(wait_for(SOON, is_drained).is_some(), || "the mailbox is not drained".into())?;
-        self.books.done(CLERK, 0)
-    }
-
-    fn audit(&mut self) -> Result<(), Fault> {
-        for (seat, process) in self.crew.iter().enumerate() {
-            if !process.is_alive() {
-                return Err(self.obituary(seat));
-            }
-        }
-        // That a message is done is written down after the queue knows.
-        let writes = || (0..CREW.len()).find(|seat| !CREW[*seat].is_sender() && self.books.has_in_hand(*seat));
-        let all_written = wait_for(SOON, || writes().is_none().then_some(()));
-        self.expect(all_written.is_some(), || format!("{:?} does not finish", writes().map(|seat| CREW[seat])))?;
-        let mut audit = Audit::default();
-        for seat in (0..CREW.len()).filter(|seat| CREW[*seat].is_sender()).chain([KILLER]) {
-            let ends = self.ends.get_mut(seat).map(std::mem::take).unwrap_or_default();
-            audit += self.books.audit(seat, &ends)?;
-        }
-        let deaths = std::mem::take(&mut self.consumer_deaths);
-        let (unwritten, unsure) = (audit.unwritten, audit.unsure);
-        Kind::Doubled.unless(unwritten <= deaths, || format!("INV2: {unwritten} unwritten, {deaths} deaths"))?;
-        Kind::Lost.unless(unsure <= deaths, || format!("INV1: {unsure} may be done, {deaths} deaths"))?;
-        self.outcome.audit += audit;
-        self.check_maps()
-    }
-
-    /// INV7. When nobody is being spawned, all who have the memory are known.
-    fn check_maps(&self) -> Result<(), Fault> {
-        let known: Vec<u32> =
-            self.crew.iter().map(Process::pid).chain([std::process::id(), self.books.pid(CLERK)]).collect();
-        let zygote = watch::zygote_of(std::process::id()).map(|seen| seen.pid);
-        let strangers = watch::processes().into_iter().filter(|seen| {
-            !known.contains(&seen.pid) && Some(seen.pid) != zygote && memory::has_mapped_segment(seen.pid)
-        });
-        let strangers: Vec<Seen> = strangers.collect();
-        Kind::Orphan.unless(strangers.is_empty(), || format!("INV7: {strangers:?}"))
-    }
-
-    /// INV6: memory that was needed for a while is given back.
-    fn returns_memory(&self, max: u64) -> Result<(), Fault> {
-        let is_back = wait_for(SOON, || (memory::shared() <= max).then_some(()));
-        Kind::Orphan.unless(is_back.is_some(), || format!("INV6: {} bytes are in use, not {max}", memory::shared()))
-    }
-
-    /// INV6: there is room for exactly as many messages as in a queue that nobody has died with.
-    fn check_room(&mut self) -> Result<(), Fault> {
-        for seat in 0..CREW.len() {
-            self.kill(seat)?;
-            self.crew[seat].join_timeout(bound(WEDGED)).expect_err("it was killed");
-        }
-        Kind::Lost.unless(self.queue.join_timeout(Duration::ZERO), || "INV1: all was done before".into())?;
-        let fresh = queue();
-        for length in [10, 60_000] {
-            let (room, expected) = (room(&self.queue, length), room(&fresh, length));
-            let what = || format!("INV6: {room} messages of {length} bytes fit, not {expected}");
-            Kind::Orphan.unless(room == expected, what)?;
-        }
-        self.crew = (0..CREW.len()).map(|seat| self.employ(seat)).collect();
-        Ok(())
     }
 
     /// Everybody leaves in order.
@@ -364,17 +287,4 @@ impl Campaign {
         }
         Ok(())
     }
-
-    fn state(&self) -> String {
-        let living = self.crew.iter().enumerate().map(|(seat, process)| (CREW[seat], process.is_alive()));
-        format!("{:?}, {:?}, {:?}", self.queue, living.collect::<Vec<_>>(), self.clerk.status())
-    }
-}
-
-/// How many messages fit; it is empty again afterwards.
-fn room(queue: &Queue<Message>, length: usize) -> usize {
-    let fits = |number: &u32| queue.try_send(Message::new(KILLER as u32, *number, length)).is_ok();
-    let count = (0..).take_while(fits).count();
-    assert!((0..count).all(|_| queue.try_recv().is_ok_and(|message| message.is_whole())));
-    count
 }

@@ -59,6 +59,8 @@ impl Role {
 
 /// How long who has nothing to do waits until he looks again.
 const REST: Duration = Duration::from_micros(200);
+/// How long every other message takes: most of the time belongs to those who kill and who begin anew.
+const WORK: Duration = Duration::from_millis(1);
 /// How long a task is held when there is no other.
 const HELD_FOR: Duration = Duration::from_millis(2);
 /// More than anything takes that is not wedged.
@@ -210,8 +212,8 @@ fn hold(post: Post) {
 /// What is done with a message in hand now and then takes its time, so that those who send wait for
 /// those who receive and not the other way round.
 fn work(chance: &mut Chance) {
-    if chance.once_in(8) {
-        thread::park_timeout(REST);
+    if chance.once_in(2) {
+        thread::park_timeout(WORK);
     }
 }
 
