@@ -16,7 +16,7 @@ const KILLS: u64 = 300;
 fn c_12_random_kills_of_a_full_system() {
     isolated(|| {
         let kills = KILLS * u64::from(effort());
-        let plan = Plan { budget: Budget::Runs(kills), seed: Chance::announced().any(), only: None };
+        let plan = Plan { budget: Budget::Runs(kills), seed: Chance::announced().any(), only: None, covered: None };
         let mut tally = Tally::new("kills");
         let outcome = campaign(&plan, &mut tally).unwrap_or_else(|fault| panic!("{fault}"));
         println!("{outcome:#?}");
@@ -63,7 +63,7 @@ fn k_14_a_process_in_the_middle_that_is_killed() {
 fn what_is_done_to_the_dead_does_not_reach_whoever_has_their_number() {
     isolated(|| {
         let runs = 40 * u64::from(effort());
-        let plan = Plan { budget: Budget::Runs(runs), seed: Chance::announced().any(), only: None };
+        let plan = Plan { budget: Budget::Runs(runs), seed: Chance::announced().any(), only: None, covered: None };
         let mode = MODES.iter().find(|mode| mode.name == "numbers").expect("there is such a mode");
         let mut tally = Tally::new(mode.name);
         (mode.run)(&plan, &mut tally).unwrap_or_else(|fault| panic!("{fault}"));

@@ -22,6 +22,7 @@ mod terminal;
 mod victim;
 mod zygote;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use fault::{Fault, Kind};
@@ -65,6 +66,8 @@ pub struct Plan {
     pub seed: u64,
     /// Only this part of the mode, in the words of a [`Fault`] of that mode.
     pub only: Option<String>,
+    /// Where it is kept what was covered, for the next run of a mode that may be made in slices.
+    pub covered: Option<PathBuf>,
 }
 
 /// How much is done.
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn smoke() {
-        let plan = Plan { budget: Budget::Runs(2), seed: 7, only: None };
+        let plan = Plan { budget: Budget::Runs(2), seed: 7, only: None, covered: None };
         let mut tally = Tally::new("nothing");
         assert!(plan.goes_on(&tally));
         tally.runs = 2;

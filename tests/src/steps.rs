@@ -14,6 +14,7 @@ mod way;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::mem::offset_of;
 use std::ptr::null_mut;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +39,15 @@ pub enum Step {
     Asleep,
     /// It stands still by its own wish, somewhere else.
     Elsewhere,
+}
+
+/// What somebody asks of the system.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// Which call it is.
+    pub number: u64,
+    /// Its fourth argument.
+    pub fourth: u64,
 }
 
 /// How long whatever is done without sleeping may take.
@@ -80,7 +90,50 @@ impl Stepped {
     /// It does not live any more.
     pub fn to_system_call(&self) -> io::Result<()> {
         self.request(libc::PTRACE_SYSCALL, 0, 0)?;
-        self.wait()
+        self.wait_for(libc::PTRACE_SYSCALL)
+    }
+
+    /// What it asks of the system, if it is about to.
+    ///
+    /// # Errors
+    /// It does not stand still.
+    pub fn call(&self) -> io::Result<Option<Call>> {
+        let number = match self.is_at_system_call()? {
+            true => self.register(ACCUMULATOR)?,
+            false if self.register(ACCUMULATOR)? == NO_ANSWER_YET => self.register(NUMBER)?,
+            false => return Ok(None),
+        };
+        Ok(Some(Call { number, fourth: self.register(FOURTH)? }))
+    }
+
+    /// Whether it is inside of a system call, at its beginning.
+    ///
+    /// # Errors
+    /// It does not stand still.
+    pub fn is_in_call(&self) -> io::Result<bool> {
+        Ok(!self.is_at_system_call()? && self.register(ACCUMULATOR)? == NO_ANSWER_YET)
+    }
+
+    /// Makes it stand still before the instruction at a place whenever it comes there, or no longer. Unlike
+    /// [`run_to`](Stepped::run_to) this changes nothing that other threads execute.
+    ///
+    /// # Errors
+    /// The processor or the system cannot do it.
+    pub fn stop_at(&self, place: Option<u64>) -> io::Result<()> {
+        self.poke(libc::PTRACE_POKEUSER, DEBUG_CONTROL, 0)?;
+        if let Some(place) = place {
+            self.poke(libc::PTRACE_POKEUSER, DEBUG_ADDRESS, place)?;
+            self.poke(libc::PTRACE_POKEUSER, DEBUG_CONTROL, 1)?;
+        }
+        Ok(())
+    }
+
+    /// Leads it no longer: it runs on by itself.
+    ///
+    /// # Errors
+    /// It does not live any more.
+    pub fn leave(self) -> io::Result<()> {
+        self.request(libc::PTRACE_DETACH, 0, 0)
     }
 
     /// Lets it execute its next instruction. A system call is one.
@@ -92,7 +145,7 @@ impl Stepped {
         self.request(libc::PTRACE_SINGLESTEP, 0, 0)?;
         match is_call {
             true => self.come_back(),
-            false => self.wait().map(|()| Step::Made),
+            false => self.wait_for(libc::PTRACE_SINGLESTEP).map(|()| Step::Made),
         }
     }
 
@@ -117,7 +170,11 @@ impl Stepped {
     /// # Errors
     /// It does not stand still.
     pub fn place(&self) -> io::Result<u64> {
-        self.peek(libc::PTRACE_PEEKUSER, INSTRUCTION_POINTER)
+        self.register(INSTRUCTION_POINTER)
+    }
+
+    fn register(&self, at: u64) -> io::Result<u64> {
+        self.peek(libc::PTRACE_PEEKUSER, at)
     }
 
     /// Lets it run to a place, which it stands before if it comes there.
@@ -146,6 +203,27 @@ impl Stepped {
     pub fn run_on(&self) -> io::Result<()> {
         self.request(libc::PTRACE_CONT, 0, 0)?;
         self.wait()
+    }
+
+    /// Lets it run on, and waits for as long as whatever is done without sleeping may take.
+    ///
+    /// # Errors
+    /// It does not live any more.
+    pub fn run_for_a_while(&self) -> io::Result<Step> {
+        self.request(libc::PTRACE_CONT, 0, 0)?;
+        self.come_back()
+    }
+
+    /// Waits until it has done what was requested. Signals of others are none of the leader's business: it
+    /// gets them, and goes on.
+    fn wait_for(&self, request: libc::c_uint) -> io::Result<()> {
+        loop {
+            match self.stopped_by(WaitIdOptions::empty())? {
+                Some(libc::SIGTRAP | libc::SIGSTOP) => return Ok(()),
+                Some(signal) => self.request(request, 0, signal as usize)?,
+                None => {}
+            }
+        }
     }
 
     /// Waits until it stands still. Who reaps it at its end is somebody else.
@@ -211,6 +289,15 @@ impl Stepped {
 
 /// Where the kernel keeps the address of the next instruction, among the registers of a process.
 const INSTRUCTION_POINTER: u64 = 16 * 8;
+/// Where it keeps the number of a system call: of one that is under way apart, for its answer comes there.
+const ACCUMULATOR: u64 = 10 * 8;
+const NUMBER: u64 = 15 * 8;
+const FOURTH: u64 = 7 * 8;
+/// The first place at which the processor is to stop, and which of these there are.
+const DEBUG_ADDRESS: u64 = offset_of!(libc::user, u_debugreg) as u64;
+const DEBUG_CONTROL: u64 = DEBUG_ADDRESS + 7 * 8;
+/// What stands in the place of the answer until there is one.
+const NO_ANSWER_YET: u64 = -libc::ENOSYS as i64 as u64;
 /// `0f 05`
 const SYSTEM_CALL: u16 = 0x050f;
 /// The instruction of one byte that stops whoever executes it.

@@ -1,6 +1,8 @@
 //! Death at every instruction, and every state that a death leaves behind: slices of the modes `steps`
 //! and `images`.
 
+use std::fs;
+
 use actor_tests::chance::{Chance, effort};
 use actor_tests::crash::steps;
 use actor_tests::crash::{Budget, Mode, Plan, Tally};
@@ -9,9 +11,12 @@ use crate::harness::{isolated, skip};
 
 /// Of a mode, so many runs of one case.
 fn slice(mode: &Mode, title: &str, runs: u64, seed: u64) {
-    let plan = Plan { budget: Budget::Runs(runs), seed, only: Some(title.to_owned()) };
+    carry_out(mode, &Plan { budget: Budget::Runs(runs), seed, only: Some(title.to_owned()), covered: None });
+}
+
+fn carry_out(mode: &Mode, plan: &Plan) -> Tally {
     let mut tally = Tally::new(mode.name);
-    if let Err(fault) = (mode.run)(&plan, &mut tally) {
+    if let Err(fault) = (mode.run)(plan, &mut tally) {
         tally.note(fault);
     }
     let again = plan.again(mode.name, None);
@@ -21,6 +26,7 @@ fn slice(mode: &Mode, title: &str, runs: u64, seed: u64) {
         Some(reason) => skip(reason),
         None => assert!(0 < tally.runs, "nothing was tried by: {again}"),
     }
+    tally
 }
 
 /// Some cases, others each time.
@@ -52,6 +58,35 @@ fn c_01_to_10_whoever_is_at_work_may_die_at_any_instruction() {
 #[test]
 fn a_queue_goes_when_the_last_who_has_it_dies_while_he_lets_go() {
     isolated(|| slice(&steps::MODE, "detach/only-handle", 1000, Chance::announced().any()));
+}
+
+#[test]
+fn a_run_goes_on_where_another_one_has_ended() {
+    isolated(|| {
+        let path = std::env::temp_dir().join(format!("covered-{}", std::process::id()));
+        let seed = Chance::announced().any();
+        let plan =
+            Plan { budget: Budget::Runs(70), seed, only: Some("cast/closed".into()), covered: Some(path.clone()) };
+        let first = carry_out(&steps::MODE, &plan);
+        let second = carry_out(&steps::MODE, &plan);
+        fs::remove_file(&path).expect("what was covered is kept");
+        if first.remarks.iter().all(|remark| !remark.starts_with("SKIP: ")) {
+            assert_eq!((first.runs, second.runs), (70, 70));
+            assert!(first.covered.is_some_and(|covered| covered <= 70));
+            assert!(first.covered < second.covered, "{first:?} {second:?}");
+            assert_eq!(first.total, second.total);
+        }
+    });
+}
+
+#[test]
+fn whoever_else_dies_may_die_while_a_death_is_repaired() {
+    isolated(|| {
+        let seed = Chance::announced().any();
+        let plan = Plan { budget: Budget::Runs(4), seed, only: Some("repairs".into()), covered: None };
+        let tally = carry_out(&steps::MODE, &plan);
+        assert!(tally.kills == 0 || 8 <= tally.kills, "nobody was killed: {tally:?}");
+    });
 }
 
 #[test]

@@ -14,9 +14,10 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actor_tests::crash::controls::{self, Verdict};
-use actor_tests::crash::{Budget, Fault, Kind, MODES, Mode, Plan, Tally};
+use actor_tests::crash::{Budget, Fault, Kind, MODES, Mode, Plan, Tally, steps};
 
-const USAGE: &str = "crash MODE [--seconds N | --runs N] [--seed S] [--only PART] [--json] [--totals FILE]
+const USAGE: &str = "crash MODE [--seconds N | --runs N] [--seed S] [--only PART] [--json]
+                  [--totals FILE] [--covered FILE]
 
   --seconds N    goes on for so long
   --runs N       goes on for so many runs
@@ -24,6 +25,7 @@ const USAGE: &str = "crash MODE [--seconds N | --runs N] [--seed S] [--only PART
   --only PART    does this part alone, as a fault of the mode has named it
   --json         prints one object per mode
   --totals FILE  appends seed and object to a file, for adding up
+  --covered FILE goes on where the last run of `steps` with this seed and this file has ended
 
 Modes:
   all            one after the other, each in a process of its own and for the same part of the time
@@ -37,6 +39,7 @@ struct Wanted {
     only: Option<String>,
     json: bool,
     totals: Option<PathBuf>,
+    covered: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -89,7 +92,8 @@ fn usage() -> String {
 fn wanted() -> Result<Option<Wanted>, Box<dyn Error>> {
     use lexopt::prelude::*;
     let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64;
-    let mut wanted = Wanted { mode: String::new(), budget: None, seed, only: None, json: false, totals: None };
+    let mode = String::new();
+    let mut wanted = Wanted { mode, budget: None, seed, only: None, json: false, totals: None, covered: None };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -106,11 +110,15 @@ fn wanted() -> Result<Option<Wanted>, Box<dyn Error>> {
             Long("only") => wanted.only = Some(arguments.value()?.string()?),
             Long("json") => wanted.json = true,
             Long("totals") => wanted.totals = Some(arguments.value()?.into()),
+            Long("covered") => wanted.covered = Some(arguments.value()?.into()),
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected().into()),
         }
     }
     match wanted.mode.as_str() {
+        mode if wanted.covered.is_some() && mode != steps::MODE.name => {
+            Err("only `steps` knows what there is to be covered".into())
+        }
         "" => Err("which mode?".into()),
         "controls" if matches!(wanted.budget, Some(Budget::Time(_))) || wanted.only.is_some() => {
             Err("planted bugs are counted: --runs".into())
@@ -125,7 +133,12 @@ fn wanted() -> Result<Option<Wanted>, Box<dyn Error>> {
 
 /// False: something is wrong, and was printed.
 fn run(mode: &Mode, wanted: &Wanted) -> Result<bool, Box<dyn Error>> {
-    let plan = Plan { budget: wanted.budget.unwrap_or(mode.usual), seed: wanted.seed, only: wanted.only.clone() };
+    let plan = Plan {
+        budget: wanted.budget.unwrap_or(mode.usual),
+        seed: wanted.seed,
+        only: wanted.only.clone(),
+        covered: wanted.covered.clone(),
+    };
     eprintln!("{}", plan.again(mode.name, None));
     let mut tally = Tally::new(mode.name);
     let result = catch_unwind(AssertUnwindSafe(|| (mode.run)(&plan, &mut tally)));

@@ -12,25 +12,40 @@
 //! * INV5: who sleeps and has something to wake up for is awake within a second; draining ends.
 //! * INV6: there is as much room as ever; at the end processes, descriptors and memory are as before.
 //!
-//! A run is a death. In between there are pairs: two victims at places left to chance, who both die.
+//! A run is a death. In between there are pairs: two victims at places left to chance, who both die. And
+//! there are repairs that are interrupted: the second one dies while the node's thread stands at some
+//! instruction of the repair after the first death, and a third one lives and works on (`nested`).
 //! The mode must not count an instruction as covered that nobody has died at.
 
 mod acts;
 mod books;
 mod clerk;
+mod covered;
+mod deeds;
 mod field;
 pub mod images;
 mod known;
+mod leader;
+mod nested;
 mod office;
+mod others;
 mod scene;
 mod sleeper;
+mod stop;
 mod table;
 mod trial;
+mod waiting;
+
+use std::collections::BTreeMap;
 
 use actor_core::testing::Snapshot;
 
+use self::covered::Covered;
+use self::deeds::DEEDS;
 use self::field::{Field, Part, can_lead};
-use self::office::{DEEDS, Office};
+use self::leader::Leader;
+use self::office::Office;
+use self::others::REPAIR;
 use self::table::{Case, TABLE};
 
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
@@ -46,13 +61,16 @@ pub const MODE: Mode = Mode {
     usual: Budget::Runs(u64::MAX),
 };
 
-/// Every so many runs are of two victims.
+/// Every so many runs are of two victims, or of two and an interrupted repair.
 const PAIR_EACH: u64 = 8;
+const NESTED_EACH: u64 = 16;
 /// Instructions of an operation on large messages, most of which copy bytes: so many of them.
 const SAMPLES: usize = 200;
 /// Other operations have fewer.
 const LONG: usize = 20_000;
 const FAR_SAMPLES: usize = 3;
+/// Cases that are gone through before instructions of them are left to chance: going through takes time, too.
+const AT_ONCE: usize = 8;
 /// How often a place is looked for that an operation did not come to.
 const TRIES: usize = 3;
 /// More faults than these say nothing new.
@@ -72,12 +90,29 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
         tally.remarks.push(format!("SKIP: nobody can be led here: {error}"));
         return Ok(());
     }
+    // One step is no slice of a run.
+    let is_slice = plan.only.as_ref().is_none_or(|only| !only.contains('@'));
+    let path = plan.covered.as_deref().filter(|_| is_slice);
+    let cannot = |error| Kind::Wedged.fault(format!("what was covered cannot be kept: {error}"));
+    let covered = Covered::open(path, plan.seed).map_err(cannot)?;
     let before = Snapshot::take();
-    let (field, office) = (Field::new(Chance::new(plan.seed))?, Office::new()?);
-    let mut steps = Steps { field, office, chance: Chance::new(!plan.seed), lengths: Vec::new(), pairs: 0 };
-    steps.run(plan, tally)?;
+    let (field, office) = (Field::new(Chance::new(plan.seed))?, Office::new(Chance::new(plan.seed))?);
+    let leader = Leader::start();
+    if let Err(error) = &leader {
+        tally.remarks.push(format!("SKIP: nobody can lead the node here: {error}"));
+    }
+    let leader = leader.ok();
+    // A slice of a run is not to have the same pairs as the one before.
+    let chance = Chance::new(!plan.seed ^ covered.sum(|_| true).0);
+    let mut steps =
+        Steps { field, office, leader, covered, chance, lengths: BTreeMap::new(), pairs: 0, nested: 0, missed: 0 };
+    let result = steps.run(plan, tally);
+    steps.report(tally);
+    steps.covered.keep().map_err(cannot)?;
+    result?;
     tally.kills += steps.field.kills + steps.office.kills;
     tally.recovered_within(steps.field.recovery_max.max(steps.office.recovery_max));
+    steps.leader.into_iter().for_each(Leader::leave);
     steps.field.leave();
     steps.office.leave()?;
     before.leaks().into_iter().for_each(|leak| tally.note(Kind::Orphan.fault(leak)));
@@ -87,10 +122,15 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
 struct Steps {
     field: Field,
     office: Office,
+    /// `None`: the system does not allow it.
+    leader: Option<Leader>,
+    covered: Covered,
     chance: Chance,
-    /// Cases on queues that are tried, and how many instructions they have.
-    lengths: Vec<(usize, usize)>,
+    /// Cases that are known, and how many instructions they have.
+    lengths: BTreeMap<usize, usize>,
     pairs: u64,
+    nested: u64,
+    missed: u64,
 }
 
 /// What faults and command lines call a case: first come those on queues, then those on mailboxes.
@@ -111,42 +151,68 @@ fn may_go_on(plan: &Plan, tally: &Tally) -> bool {
 
 impl Steps {
     fn run(&mut self, plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
-        (tally.covered, tally.total) = (Some(0), Some(0));
         let (wanted, only) = match plan.only.as_deref().map(|only| only.split_once('@').unwrap_or((only, ""))) {
             Some((title, step)) => (Some(title), step.parse::<usize>().ok()),
             None => (None, None),
         };
+        if let Some(only) = plan.only.as_deref().filter(|only| others::is_meant(only)) {
+            return self.only_others(only, plan, tally);
+        }
         let is_wanted = |case: &usize| wanted.is_none_or(|wanted| title(*case) == wanted);
         let cases: Vec<usize> = (0..TABLE.len() + DEEDS.len()).filter(is_wanted).collect();
-        // Those last that take long to go through even once.
-        let (sampled, all): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| is_sampled(*case));
-        for cases in [all, sampled] {
-            let mut begun = Vec::new();
+        // In an order that slices of a run share. Those last that take long to go through even once.
+        let mut order = Chance::new(plan.seed);
+        let (mut sampled, mut all): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| is_sampled(*case));
+        order.shuffle(&mut sampled);
+        order.shuffle(&mut all);
+        for cases in all.chunks(AT_ONCE).chain(sampled.chunks(1)) {
+            let mut singles = Vec::new();
             for case in cases {
-                if !plan.goes_on(tally) {
-                    tally.remarks.push(format!("{:<52} not begun", title(case)));
-                    continue;
-                }
-                let steps = self.explore(case).map_err(|fault| fault.only(title(case)))?;
-                begun.push((case, steps));
-                tally.remarks.push(format!("{:<52} {steps} instructions", title(case)));
+                singles.extend(self.begin(*case, only, plan, tally)?);
             }
-            self.lengths.extend(begun.iter().filter(|(case, _)| *case < TABLE.len()));
-            let singles = self.singles(&begun, only);
-            tally.total = tally.total.map(|total| total + singles.len() as u64);
+            // In an order left to chance, so that any part of them is a sample.
+            self.chance.shuffle(&mut singles);
             self.run_all(singles, wanted.is_none(), plan, tally);
         }
         while wanted.is_none() && matches!(plan.budget, Budget::Time(_)) && may_go_on(plan, tally) {
             self.pair(tally);
+            self.nested(tally);
         }
-        tally.remarks.push(format!("pairs       {}", self.pairs));
         Ok(())
     }
 
-    fn run_all(&mut self, singles: Vec<Part>, with_pairs: bool, plan: &Plan, tally: &mut Tally) {
+    /// Goes through an operation once, and gives the instructions of it at which nobody has died yet.
+    fn begin(&mut self, case: usize, only: Option<usize>, plan: &Plan, tally: &mut Tally) -> Result<Vec<Part>, Fault> {
+        let title = title(case);
+        if self.covered.of(&title).is_complete() {
+            tally.remarks.push(format!("{title:<52} complete"));
+            return Ok(Vec::new());
+        }
+        if !plan.goes_on(tally) {
+            tally.remarks.push(format!("{title:<52} not begun"));
+            return Ok(Vec::new());
+        }
+        let length = self.explore(case).map_err(|fault| fault.only(&title))?;
+        tally.remarks.push(format!("{title:<52} {length} instructions"));
+        let wanted = match (only, is_sampled(case) || LONG < length) {
+            (Some(step), _) => vec![step],
+            (None, false) => (0..=length).collect(),
+            (None, true) => self.sample(case, length),
+        };
+        let places = self.covered.of(&title);
+        if places.wanted.is_empty() {
+            places.wanted.extend(wanted);
+        }
+        Ok(places.left().into_iter().map(|steps| Part { case, steps }).collect())
+    }
+
+    fn run_all(&mut self, singles: Vec<Part>, with_others: bool, plan: &Plan, tally: &mut Tally) {
         for part in singles {
-            if with_pairs && tally.runs % PAIR_EACH == PAIR_EACH - 1 && may_go_on(plan, tally) {
+            if with_others && tally.runs % PAIR_EACH == PAIR_EACH - 1 && may_go_on(plan, tally) {
                 self.pair(tally);
+            }
+            if with_others && tally.runs % NESTED_EACH == NESTED_EACH - 2 && may_go_on(plan, tally) {
+                self.nested(tally);
             }
             if may_go_on(plan, tally) {
                 self.single(part, tally);
@@ -154,43 +220,43 @@ impl Steps {
         }
     }
 
-    /// All instructions of all cases, in an order left to chance, so that any part of them is a sample.
-    fn singles(&mut self, begun: &[(usize, usize)], only: Option<usize>) -> Vec<Part> {
-        let mut singles = Vec::new();
-        for &(case, length) in begun {
-            match (only, is_sampled(case) || LONG < length) {
-                (Some(steps), _) => singles.push(Part { case, steps }),
-                (None, false) => singles.extend((0..=length).map(|steps| Part { case, steps })),
-                (None, true) => singles.extend(self.sample(case, length)),
-            }
-        }
-        self.chance.shuffle(&mut singles);
-        singles
-    }
-
     /// Some instructions of a case. In the midst of a long copy, few: the way there is one step for each
     /// byte.
-    fn sample(&mut self, case: usize, length: usize) -> Vec<Part> {
-        let any: Vec<_> =
-            (0..20 * SAMPLES).map(|_| Part { case, steps: self.chance.below(length as u64 + 1) as usize }).collect();
-        let (near, far): (Vec<Part>, Vec<Part>) = any.into_iter().partition(|part| self.is_near(*part));
+    fn sample(&mut self, case: usize, length: usize) -> Vec<usize> {
+        let any: Vec<_> = (0..20 * SAMPLES).map(|_| self.chance.below(length as u64 + 1) as usize).collect();
+        let (near, far): (Vec<_>, Vec<_>) =
+            any.into_iter().partition(|steps| self.is_near(Part { case, steps: *steps }));
         near.into_iter().take(SAMPLES).chain(far.into_iter().take(FAR_SAMPLES)).collect()
     }
 
     fn single(&mut self, part: Part, tally: &mut Tally) {
         tally.runs += 1;
+        let title = title(part.case);
         for _ in 0..TRIES {
             match self.run_one(part) {
                 Ok(true) => {
-                    tally.covered = tally.covered.map(|covered| covered + 1);
+                    self.covered.of(&title).done.insert(part.steps);
                     return;
                 }
                 Ok(false) => {}
-                Err(fault) => return tally.note(fault.only(format!("{}@{}", title(part.case), part.steps))),
+                Err(fault) => return tally.note(fault.only(format!("{title}@{}", part.steps))),
             }
         }
         // The operation was longer once, when somebody else did something at another moment.
-        tally.total = tally.total.map(|total| total - 1);
+        self.covered.of(&title).gone.insert(part.steps);
+    }
+
+    /// What was covered, by this run and by those that it goes on from.
+    fn report(&self, tally: &mut Tally) {
+        let (covered, total) = self.covered.sum(|title| !title.starts_with(REPAIR));
+        (tally.covered, tally.total) = (Some(covered), Some(total));
+        let gone = self.covered.gone();
+        tally.remarks.push(format!("gone        {gone} instructions that an operation came to once, and not again"));
+        tally.remarks.push(format!("pairs       {}", self.pairs));
+        let (covered, total) = self.covered.sum(|title| title.starts_with(REPAIR));
+        let (nested, missed) = (self.nested, self.missed);
+        let nested = format!("{nested}, {missed} at the end; at {covered} of {total} places of a repair");
+        tally.remarks.push(format!("in repairs  {nested}"));
     }
 
     fn is_near(&self, part: Part) -> bool {
@@ -201,10 +267,12 @@ impl Steps {
     }
 
     fn explore(&mut self, case: usize) -> Result<usize, Fault> {
-        match case.checked_sub(TABLE.len()) {
+        let length = match case.checked_sub(TABLE.len()) {
             None => self.field.explore(case),
             Some(deed) => self.office.explore(deed),
-        }
+        }?;
+        self.lengths.insert(case, length);
+        Ok(length)
     }
 
     fn run_one(&mut self, part: Part) -> Result<bool, Fault> {
@@ -212,22 +280,5 @@ impl Steps {
             None => self.field.run(&[part]),
             Some(deed) => self.office.run(deed, part.steps),
         }
-    }
-
-    fn pair(&mut self, tally: &mut Tally) {
-        tally.runs += 1;
-        self.pairs += 1;
-        let parts = [self.any(Case::may_be_first), self.any(Case::may_be_second)];
-        if let Err(fault) = self.field.run(&parts) {
-            let at = parts.map(|part| format!("{}@{}", TABLE[part.case].title(), part.steps)).join(" with ");
-            tally.note(Fault { text: format!("{at}: {}", fault.text), ..fault });
-        }
-    }
-
-    /// Some instruction of a case of a kind.
-    fn any(&mut self, is_meant: fn(&Case) -> bool) -> Part {
-        let meant: Vec<_> = self.lengths.iter().filter(|(case, _)| is_meant(&TABLE[*case])).copied().collect();
-        let (case, length) = *self.chance.one_of(&meant);
-        Part { case, steps: self.chance.below(length as u64 + 1) as usize }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::scene::{Note, Notes};
+use super::scene::{Note, Notes, SEATS};
 use crate::crash::{Fault, Kind};
 
 /// Sets of messages, a bit for each.
@@ -20,9 +20,9 @@ pub(super) struct Books {
     may_be_gone: u64,
     is_gone: u64,
     /// A victim may have held it, held it to its death or gave it back, gave it back before; and so did
-    /// another one.
-    touched: [u64; 2],
-    held: [u64; 2],
+    /// another one, and a third one.
+    touched: [u64; SEATS],
+    held: [u64; SEATS],
     returned: u64,
     /// Received by those who live.
     received: u64,
@@ -101,8 +101,10 @@ impl Books {
     }
 }
 
-fn add_once_more(sets: &mut [u64; 2], bits: u64) {
-    sets[1] |= sets[0] & bits;
+fn add_once_more(sets: &mut [u64; SEATS], bits: u64) {
+    for often in (1..SEATS).rev() {
+        sets[often] |= sets[often - 1] & bits;
+    }
     sets[0] |= bits;
 }
 
@@ -111,7 +113,8 @@ struct Set(u64);
 
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SENDERS: [&str; 4] = ["the harness", "the victim", "the second victim", "the sleeper"];
+        const SENDERS: [&str; 5] =
+            ["the harness", "the victim", "the second victim", "the third victim", "the sleeper"];
         const EACH: usize = 12;
         let numbers = (0..SENDERS.len() * EACH).filter(|bit| self.0 & 1 << bit != 0);
         let names: Vec<_> = numbers.map(|bit| format!("message {} of {}", bit % EACH, SENDERS[bit / EACH])).collect();
@@ -139,10 +142,12 @@ mod tests {
 
     #[test]
     fn counts_follow_from_who_has_died() {
-        let mut books = Books { held: [0b010, 0], returned: 0b100, ..Books::default() };
+        let mut books = Books { held: [0b010, 0, 0], returned: 0b100, ..Books::default() };
         add_once_more(&mut books.touched, 0b10111);
-        add_once_more(&mut books.touched, 0b10000);
-        for (bit, least, most) in [(0b1000, 1, 1), (0b001, 1, 2), (0b010, 2, 2), (0b100, 2, 3), (0b10000, 1, 3)] {
+        add_once_more(&mut books.touched, 0b110000);
+        add_once_more(&mut books.touched, 0b100000);
+        let counts = [(0b1000, 1, 1), (0b001, 1, 2), (0b010, 2, 2), (0b100, 2, 3), (0b10000, 1, 3), (0b100000, 1, 3)];
+        for (bit, least, most) in counts {
             let fits = |count: &u32| books.check_count(bit, *count).is_ok();
             assert_eq!((1..6).filter(fits).collect::<Vec<_>>(), (least..=most).collect::<Vec<_>>());
         }

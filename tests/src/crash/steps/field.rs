@@ -29,8 +29,8 @@ pub(super) struct Field {
     used: Queue<Item>,
     board: Board,
     trials: u32,
-    chance: Chance,
-    known: BTreeMap<usize, Known>,
+    pub(super) chance: Chance,
+    pub(super) known: BTreeMap<usize, Known>,
     pub(super) kills: u64,
     pub(super) recovery_max: Duration,
 }
@@ -44,6 +44,7 @@ pub(super) struct Part {
 
 /// How long the node may take to tell of a death.
 const REPAIR: Duration = Duration::from_secs(5);
+
 impl Field {
     pub(super) fn new(chance: Chance) -> Result<Field, Fault> {
         Ok(Field {
@@ -106,6 +107,11 @@ impl Field {
         lead: impl FnMut(usize, &mut Trial, &Victim) -> Result<bool, Fault>,
     ) -> Result<bool, Fault> {
         let result = self.try_run(cases, lead);
+        self.settle(result)
+    }
+
+    /// The next trial has a queue of its own if this one's is of no use any more.
+    pub(super) fn settle<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         if result.is_err() || self.queue.as_ref().is_some_and(Queue::is_closed) {
             self.end();
         }
@@ -153,7 +159,7 @@ impl Field {
     }
 
     /// A queue with what the first victim finds there.
-    fn begin(&mut self, case: usize) -> Result<Trial, Fault> {
+    pub(super) fn begin(&mut self, case: usize) -> Result<Trial, Fault> {
         self.trials += 1;
         self.board.iter().for_each(|word| word.store(0, Release));
         let case = &TABLE[case];
@@ -183,18 +189,27 @@ pub(super) fn used_queue() -> Result<Queue<Item>, Fault> {
 /// Kills those who stand still, and tells how long it took until the node had repaired what they left.
 pub(super) fn end_victims(victims: &[Victim]) -> Result<Duration, Fault> {
     let begin = Instant::now();
+    victims.iter().try_for_each(kill_victim)?;
+    join_victims(victims)?;
+    Ok(begin.elapsed())
+}
+
+/// Kills somebody who stands still, or sleeps.
+pub(super) fn kill_victim(victim: &Victim) -> Result<(), Fault> {
     let cannot = |error: std::io::Error| Kind::Wedged.fault(format!("a victim cannot be killed: {error}"));
-    for victim in victims {
-        let sentinel = victim.process.sentinel().map_err(cannot)?;
-        pidfd_send_signal(sentinel, Signal::KILL).map_err(|error| cannot(error.into()))?;
-    }
+    let sentinel = victim.process.sentinel().map_err(cannot)?;
+    pidfd_send_signal(sentinel, Signal::KILL).map_err(|error| cannot(error.into()))
+}
+
+/// Waits until the node has repaired what the dead have left.
+pub(super) fn join_victims(victims: &[Victim]) -> Result<(), Fault> {
     for victim in victims {
         match victim.process.join_timeout(crate::watch::bound(REPAIR)) {
             Err(JoinError::Died(report)) if matches!(report.reason, ExitReason::Signaled { signal: 9, .. }) => {}
             other => return Err(Kind::Wedged.fault(format!("a victim was killed, and its end is {other:?}"))),
         }
     }
-    Ok(begin.elapsed())
+    Ok(())
 }
 
 /// Whether processes can be led here.

@@ -15,6 +15,8 @@ pub(super) struct Known {
     moment: Moment,
     /// It does not come to its end but sleeps.
     pub(super) sleeps: bool,
+    /// The process may come to its own end there.
+    pub(super) may_end: bool,
 }
 
 /// When somebody else does something.
@@ -34,7 +36,7 @@ const STEPS_MAX: usize = 2_000_000;
 
 impl Known {
     pub(super) fn new(moment: Moment) -> Known {
-        Known { way: Way::default(), moment, sleeps: false }
+        Known { way: Way::default(), moment, sleeps: false, may_end: false }
     }
 
     /// How many instructions there are. One in which the victim sleeps for good is one.
@@ -58,8 +60,13 @@ impl Known {
             if self.moment == Moment::Before(self.way.len()) {
                 between()?;
             }
-            self.way.add(stepped.place().map_err(lost)?);
-            let mut step = stepped.step().map_err(lost)?;
+            let place = stepped.place().map_err(lost)?;
+            let mut step = match stepped.step() {
+                // There is nobody left to be killed after this instruction.
+                Err(error) if self.may_end && is_end(&error) => return Ok(()),
+                step => step.map_err(lost)?,
+            };
+            self.way.add(place);
             if step == Step::Asleep && self.moment == Moment::Asleep(self.way.len() - 1) {
                 between()?;
                 step = stepped.come_back().map_err(lost)?;
@@ -80,21 +87,35 @@ impl Known {
         steps: usize,
         mut between: impl FnMut() -> Result<(), Fault>,
     ) -> Result<bool, Fault> {
+        match self.try_lead(stepped, steps, &mut between) {
+            Err(Stray::Lost(error)) if self.may_end && is_end(&error) => Ok(false),
+            Err(Stray::Lost(error)) => Err(lost(error)),
+            Err(Stray::Fault(fault)) => Err(fault),
+            Ok(is_there) => Ok(is_there),
+        }
+    }
+
+    fn try_lead(
+        &self,
+        stepped: &Stepped,
+        steps: usize,
+        between: &mut dyn FnMut() -> Result<(), Fault>,
+    ) -> Result<bool, Stray> {
         let mut made = 0;
         match self.moment {
             Moment::Before(at) if at < steps => {
-                if self.way.lead(stepped, 0, at).map_err(lost)? != Step::Made {
+                if self.way.lead(stepped, 0, at)? != Step::Made {
                     return Ok(false);
                 }
                 between()?;
                 made = at;
             }
             Moment::Asleep(at) if at < steps => {
-                if self.way.lead(stepped, 0, at + 1).map_err(lost)? != Step::Asleep {
+                if self.way.lead(stepped, 0, at + 1)? != Step::Asleep {
                     return Ok(false);
                 }
                 between()?;
-                if stepped.come_back().map_err(lost)? != Step::Made {
+                if stepped.come_back()? != Step::Made {
                     return Ok(false);
                 }
                 made = at + 1;
@@ -102,9 +123,32 @@ impl Known {
             _ => {}
         }
         let sleeps_there = self.sleeps && steps == self.steps();
-        let step = self.way.lead(stepped, made, steps).map_err(lost)?;
+        let step = self.way.lead(stepped, made, steps)?;
         Ok(step == if sleeps_there { Step::Asleep } else { Step::Made })
     }
+}
+
+/// Why somebody is not led on.
+enum Stray {
+    Lost(io::Error),
+    Fault(Fault),
+}
+
+impl From<io::Error> for Stray {
+    fn from(error: io::Error) -> Stray {
+        Stray::Lost(error)
+    }
+}
+
+impl From<Fault> for Stray {
+    fn from(fault: Fault) -> Stray {
+        Stray::Fault(fault)
+    }
+}
+
+/// Whether the process has ended; the node may have seen so already.
+fn is_end(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe || matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ECHILD))
 }
 
 fn lost(error: io::Error) -> Fault {

@@ -69,7 +69,7 @@ pub(super) enum Note {
 /// Words of each victim on the board.
 pub(super) const WORDS: usize = 16;
 /// Victims of a trial at most.
-pub(super) const SEATS: usize = 2;
+pub(super) const SEATS: usize = 3;
 
 impl Notes {
     pub(super) fn get(&self, note: Note) -> u64 {
@@ -135,7 +135,8 @@ pub(super) enum Sender {
     Sleeper,
 }
 
-const SENDERS: [Sender; 4] = [Sender::Harness, Sender::Victim(0), Sender::Victim(1), Sender::Sleeper];
+const SENDERS: [Sender; 5] =
+    [Sender::Harness, Sender::Victim(0), Sender::Victim(1), Sender::Victim(2), Sender::Sleeper];
 
 impl Sender {
     /// Messages of each in a trial at most.

@@ -36,6 +36,7 @@ pub(super) enum Woken {
 
 /// How long whoever lives may take to go on after a death.
 const GO_ON: Duration = Duration::from_secs(1);
+const AT_LAST: Duration = Duration::from_secs(30);
 
 impl Sleeper {
     /// Returns when he sleeps.
@@ -84,10 +85,20 @@ impl Sleeper {
 }
 
 /// Waits until it is so, for as long as anybody may take. False: it is not.
-pub(super) fn soon(mut is_so: impl FnMut() -> bool) -> bool {
+pub(super) fn soon(is_so: impl FnMut() -> bool) -> bool {
+    within(GO_ON, is_so)
+}
+
+/// Waits until something is so that is a condition and not a finding, however busy the machine is. False:
+/// it will never be so.
+pub(super) fn at_last(is_so: impl FnMut() -> bool) -> bool {
+    within(AT_LAST, is_so)
+}
+
+fn within(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     /// Most things are so after the others have had the processor once.
     const YIELDS: u32 = 200;
-    let deadline = Instant::now() + bound(GO_ON);
+    let deadline = Instant::now() + bound(time);
     for round in 0_u32.. {
         if is_so() {
             return true;

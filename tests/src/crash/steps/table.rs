@@ -133,6 +133,11 @@ impl Case {
         needs_nothing && self.is_alone() && !self.variant.contains("hand") && !self.variant.contains("returned")
     }
 
+    /// Whether two others may be at work beside it, who find what they find.
+    pub(super) fn may_be_repaired(&self) -> bool {
+        self.closed.is_none() && self.between.is_none() && !self.sampled
+    }
+
     /// Whether what it does is in the memory of the queue, and nobody else does anything there.
     pub(super) fn has_images(&self) -> bool {
         !self.is_without_queue() && self.sleeper.is_none() && self.between.is_none() && !self.sampled

@@ -65,7 +65,7 @@ impl Trial {
     }
 
     /// The harness sends a message; false: it was refused.
-    fn try_send(&mut self, number: u32) -> bool {
+    pub(super) fn try_send(&mut self, number: u32) -> bool {
         let bit = Sender::Harness.bit(number);
         let is_sent = self.queue.try_send(self.item(Sender::Harness, number)).is_ok();
         if is_sent {
@@ -102,13 +102,17 @@ impl Trial {
             None => {}
             // There may be no room: nobody has promised any.
             Some(Between::Send) => drop(self.try_send(BETWEEN)),
-            Some(Between::Recv) => {
-                if let Ok(item) = self.queue.try_recv() {
-                    self.receive(&item)?;
-                }
-            }
+            Some(Between::Recv) => self.try_receive()?,
         }
         Ok(())
+    }
+
+    /// The harness receives a message, if there is one.
+    pub(super) fn try_receive(&mut self) -> Result<(), Fault> {
+        match self.queue.try_recv() {
+            Ok(item) => self.receive(&item).map(drop),
+            Err(_) => Ok(()),
+        }
     }
 
     fn receive(&mut self, item: &Item) -> Result<u64, Fault> {
