@@ -16,6 +16,9 @@ use crate::tally::is_letter;
 /// in a CPU's own cache on its way.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
+/// What is not text mostly shows it in so many bytes from its beginning; the rest of it is not read.
+const HEAD_BYTES: usize = 8 << 10;
+
 /// A word longer than this may be cut in two where a piece ends: no text has such words, and a file
 /// without any space must not be held in memory.
 const WORD_BYTES_MAX: usize = 4 << 10;
@@ -64,7 +67,11 @@ impl<'a> Chunks<'a> {
     /// Reads a file into the empty buffer if it fits into a piece; otherwise looks through it.
     fn begin(&mut self, path: &'a Path) -> Result<Pending<'a>, Reason> {
         let mut file = open(path)?;
-        if self.buffer.fill_from(&file)? {
+        let is_end = self.buffer.fill_to(HEAD_BYTES, &file)?;
+        if self.buffer.content().contains(&0) {
+            return Err(Reason::Binary);
+        }
+        if is_end || self.buffer.fill_from(&file)? {
             check(self.buffer.content())?;
             return Ok(Pending::Small);
         }
@@ -186,9 +193,15 @@ impl Buffer {
     }
 
     /// Reads until there is no more room, or until the end: then true.
-    fn fill_from(&mut self, mut file: &File) -> Result<bool, Reason> {
-        while self.filled < self.bytes.len() {
-            match file.read(&mut self.bytes[self.filled..]) {
+    fn fill_from(&mut self, file: &File) -> Result<bool, Reason> {
+        self.fill_to(self.bytes.len(), file)
+    }
+
+    /// Reads until there are as many bytes, which have room, or until the end: then true.
+    fn fill_to(&mut self, filled: usize, mut file: &File) -> Result<bool, Reason> {
+        let end = filled.min(self.bytes.len());
+        while self.filled < end {
+            match file.read(&mut self.bytes[self.filled..end]) {
                 Ok(0) => return Ok(true),
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
