@@ -33,6 +33,7 @@
 //! |---|---|
 //! | [`recv`](Queue::recv) | it is acknowledged once decoded: dead before, it is handed out again; dead after, it is gone |
 //! | [`recv_task`](Queue::recv_task) | it is handed out again, unless [`Task::done`] was called |
+//! | [`recv_reader`](Queue::recv_reader) | it is handed out again, unless the reader was dropped |
 
 mod batch;
 mod bytes;
@@ -41,6 +42,7 @@ mod future;
 mod handle;
 mod options;
 mod raw;
+mod reader;
 mod recv;
 mod send;
 mod task;
@@ -51,5 +53,6 @@ pub use error::{CreateError, RecvError, SendError};
 pub use future::{RecvFuture, RecvTaskFuture, SendFuture};
 pub use handle::{Close, Queue};
 pub use options::Options;
+pub use reader::ItemReader;
 pub use recv::Iter;
 pub use task::Task;

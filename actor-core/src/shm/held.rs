@@ -3,6 +3,7 @@
 //! Here payloads are read, copied into [hands](super::hands) and freed, and those are woken who wait
 //! for it. Which words change in which order is not decided here.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -76,6 +77,26 @@ impl Window {
             self.take_over_extent(number);
         }
         self.copy_payload(slot, meta, to)
+    }
+
+    /// The length and the place of a held message that is going to be read in parts: a copy that holds
+    /// for all of them, whatever a broken peer writes meanwhile. `None`: what lies there is no message.
+    pub(crate) fn open_held(&self, held: Held) -> Option<Meta> {
+        let slot = self.place(held);
+        let meta = Meta::load(slot);
+        if u64::from(meta.length) > self.layout.shape.message_max || !self.has_payload(slot, meta) {
+            return None;
+        }
+        if let Some(number) = meta.extent {
+            self.take_over_extent(number);
+        }
+        Some(meta)
+    }
+
+    /// Appends a part of a message that was opened. False: it has no such part.
+    pub(crate) fn read_held_part(&self, held: Held, meta: Meta, part: Range<usize>, buffer: &mut Vec<u8>) -> bool {
+        let Ok(length) = u32::try_from(part.end) else { return false };
+        length <= meta.length && self.read_payload(self.place(held), Meta { length, ..meta }, part.start, buffer)
     }
 
     /// A held message is done with.

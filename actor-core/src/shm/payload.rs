@@ -93,6 +93,11 @@ impl Window {
         true
     }
 
+    /// Whether there is room for as much as a message says that it has.
+    pub(crate) fn has_payload(&self, slot: &SlotHead, meta: Meta) -> bool {
+        self.payload(slot, meta.extent, 0, meta.length as usize).is_some()
+    }
+
     /// Where `length` payload bytes lie from `skip` on, if there is room for so many.
     #[inline]
     fn payload(&self, slot: &SlotHead, extent: Option<u32>, skip: usize, length: usize) -> Option<*const u8> {

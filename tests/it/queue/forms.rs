@@ -52,7 +52,7 @@ const TRY_SENDS: [(&str, Send); 4] = [
     ("try_send_bytes_batch", |queue, _| is_full(queue.try_send_bytes_batch(&[[1]]))),
 ];
 
-const RECEIVES: [(&str, Receive); 10] = [
+const RECEIVES: [(&str, Receive); 12] = [
     ("recv_timeout", |queue, time| queue.recv_timeout(time.timeout).map(drop)),
     ("recv_deadline", |queue, time| queue.recv_deadline(time.deadline).map(drop)),
     ("recv_task_timeout", |queue, time| queue.recv_task_timeout(time.timeout).map(Task::done).map(|_| ())),
@@ -61,15 +61,18 @@ const RECEIVES: [(&str, Receive); 10] = [
     ("recv_batch_deadline", |queue, time| queue.recv_batch_deadline(9, time.deadline).map(drop)),
     ("recv_into_timeout", |queue, time| queue.recv_into_timeout(&mut [0; 9], time.timeout).map(drop)),
     ("recv_into_deadline", |queue, time| queue.recv_into_deadline(&mut [0; 9], time.deadline).map(drop)),
+    ("recv_reader_timeout", |queue, time| queue.recv_reader_timeout(time.timeout).map(drop)),
+    ("recv_reader_deadline", |queue, time| queue.recv_reader_deadline(time.deadline).map(drop)),
     ("recv_bytes_batch_timeout", |queue, time| queue.recv_bytes_batch_timeout(9, time.timeout, |_| ()).map(drop)),
     ("recv_bytes_batch_deadline", |queue, time| queue.recv_bytes_batch_deadline(9, time.deadline, |_| ()).map(drop)),
 ];
 
-const TRY_RECEIVES: [(&str, Receive); 5] = [
+const TRY_RECEIVES: [(&str, Receive); 6] = [
     ("try_recv", |queue, _| queue.try_recv().map(drop)),
     ("try_recv_task", |queue, _| queue.try_recv_task().map(Task::done).map(|_| ())),
     ("try_recv_batch", |queue, _| queue.try_recv_batch(9).map(drop)),
     ("try_recv_into", |queue, _| queue.try_recv_into(&mut [0; 9]).map(drop)),
+    ("try_recv_reader", |queue, _| queue.try_recv_reader().map(drop)),
     ("try_recv_bytes_batch", |queue, _| queue.try_recv_bytes_batch(9, |_| ()).map(drop)),
 ];
 

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::Duration;
 
 use actor_core::queue::{Close, Options, Queue, RecvError, SendError, Task};
@@ -156,7 +157,8 @@ impl Field {
             9 => self.send_garbage(usize::from(argument)),
             10..=15 => self.receive(),
             16..=20 => self.receive_task(),
-            21 | 22 => self.receive_batch(usize::from(argument % 5)),
+            21 => self.receive_batch(usize::from(argument % 5)),
+            22 => self.receive_bytes(),
             23..=25 => self.settle(argument, true),
             26..=29 => self.settle(argument, false),
             30 if argument.is_multiple_of(8) => self.close(argument),
@@ -239,6 +241,21 @@ impl Field {
             let first = self.list.first().expect("something was there");
             assert_eq!(number, Some(first).filter(|first| !self.list.told[first].is_bad));
             self.list.told.remove(&first);
+        }
+    }
+
+    fn receive_bytes(&mut self) {
+        match (self.queue.try_recv_reader(), self.list.first()) {
+            (Ok(mut item), Some(first)) => {
+                let mut bytes = Vec::new();
+                let length = item.read_to_end(&mut bytes).expect("it is read from memory");
+                assert_eq!((length, item.delivery_count()), (item.len(), self.list.told[&first].count + 1));
+                let number = raw::decode::<Item>(&bytes).map(|item| item.0).ok();
+                assert_eq!(number, Some(first).filter(|first| !self.list.told[first].is_bad));
+                self.list.told.remove(&first);
+            }
+            (Err(error), None) => assert!(self.list.is_error_due(&error), "{error} of {:?}", self.list),
+            (received, first) => panic!("{received:?} and not {first:?} of {:?}", self.list),
         }
     }
 

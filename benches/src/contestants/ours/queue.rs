@@ -1,5 +1,7 @@
 //! Bytes through a queue of ours, one by one and in batches.
 
+use std::io::BufRead;
+
 use actor_core::process::Process;
 use actor_core::queue::{Close, Options, Queue};
 
@@ -59,12 +61,15 @@ impl Contestant for BatchedQueue {
 
 const BATCH: usize = 64;
 
+/// Larger messages are read in blocks; and fewer of them are under way.
+const LARGE: usize = 4096;
+
 /// What a producer gets: the queue, where its word comes from, how many bytes and how many messages, how
 /// many of them at a time, and its CPU.
 type Brief = (Queue<()>, Queue<()>, usize, usize, usize, usize);
 
 fn measure_flow(flow: Flow, effort: Effort, batch: usize) -> Result<Outcome> {
-    let pace = if flow.size > 4096 { 14e9 / flow.size as f64 } else { 14e6 };
+    let pace = if flow.size > LARGE { 14e9 / flow.size as f64 } else { 14e6 };
     let amount = Amount::of(flow, effort, pace).in_batches(batch * flow.producers);
     let queue = touched_queue(flow.size)?;
     let word: Queue<()> = Queue::bounded(flow.producers)?;
@@ -75,6 +80,7 @@ fn measure_flow(flow: Flow, effort: Effort, batch: usize) -> Result<Outcome> {
     cpu::stay_on(seats.here)?;
     producers.iter().try_for_each(|_| word.send(()))?;
     let rate = match batch {
+        1 if flow.size > LARGE => consume_in_blocks(flow, amount, &queue)?,
         1 => consume(flow, amount, &queue)?,
         _ => consume_batches(flow, amount, &queue, batch)?,
     };
@@ -85,7 +91,7 @@ fn measure_flow(flow: Flow, effort: Effort, batch: usize) -> Result<Outcome> {
 
 /// The first messages also take memory from the system, which is not what is measured.
 fn touched_queue(size: usize) -> Result<Queue<()>> {
-    let capacity = if size > 4096 { 64 } else { 1024 };
+    let capacity = if size > LARGE { 64 } else { 1024 };
     let options = Options { message_max: size, ..Options::new(capacity) };
     let queue: Queue<()> = options.create()?;
     let mut bytes = vec![1; size];
@@ -99,6 +105,23 @@ fn consume(flow: Flow, amount: Amount, queue: &Queue<()>) -> Result<f64> {
     flow::consume(flow, amount, |_| {
         queue.recv_into(&mut buffer)?;
         Ok((1, message::sum(&buffer)))
+    })
+}
+
+/// A large message is not copied out as a whole, which would be one more way through memory.
+fn consume_in_blocks(flow: Flow, amount: Amount, queue: &Queue<()>) -> Result<f64> {
+    flow::consume(flow, amount, |_| {
+        let (mut item, mut sum) = (queue.recv_reader()?, 0u64);
+        loop {
+            match item.fill_buf()? {
+                [] => return Ok((1, sum)),
+                block => {
+                    sum = sum.wrapping_add(message::sum(block));
+                    let read = block.len();
+                    item.consume(read);
+                }
+            }
+        }
     })
 }
 

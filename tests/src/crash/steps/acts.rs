@@ -3,11 +3,12 @@
 //! Between beginning and end there is nothing else, so every instruction there is one of the operation or
 //! of a note about it. A victim must not take an error for a failure: what it was told is checked later.
 
+use std::io::Read;
 use std::time::Duration;
 
 use actor_core::process::Process;
-use actor_core::queue::{Close, Queue, SendError};
-use actor_core::testing::proof;
+use actor_core::queue::{Close, ItemReader, Queue, SendError};
+use actor_core::testing::{proof, raw};
 
 use super::scene::{Item, NOTES, Note, Scene, Sender};
 use super::table::{CAPACITY, SIZE, TABLE};
@@ -89,6 +90,17 @@ pub(super) fn recv_patiently(scene: &Scene) {
 
 pub(super) fn recv_batch(scene: &Scene) {
     recv_as(scene, |queue| queue.try_recv_batch(CAPACITY as usize).unwrap_or_default());
+}
+
+pub(super) fn recv_reader(scene: &Scene) {
+    recv_as(scene, |queue| {
+        let read = |mut item: ItemReader<'_>| {
+            let mut bytes = Vec::with_capacity(item.len());
+            item.read_to_end(&mut bytes).expect("it is read from memory");
+            raw::decode(&bytes).expect("it was sent as an item")
+        };
+        queue.try_recv_reader().into_iter().map(read).collect()
+    });
 }
 
 fn recv_as(scene: &Scene, recv: fn(&Queue<Item>) -> Vec<Item>) {

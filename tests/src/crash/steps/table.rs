@@ -7,8 +7,8 @@ use actor_core::queue::{Close, Options};
 
 use super::acts::{
     attach, close_draining, close_now, detach, done, done_without_hand, give_back, give_back_without_hand, let_go,
-    make, recv, recv_batch, recv_for_a_while, recv_patiently, recv_task, recv_task_again, recv_task_without_hand, send,
-    send_batch, send_for_a_while, send_patiently,
+    make, recv, recv_batch, recv_for_a_while, recv_patiently, recv_reader, recv_task, recv_task_again,
+    recv_task_without_hand, send, send_batch, send_for_a_while, send_patiently,
 };
 use super::scene::Scene;
 
@@ -190,6 +190,9 @@ pub(super) const TABLE: &[Case] = &[
     Case::new("recv_batch", "inline", CAPACITY, recv_batch),
     Case::new("recv_batch", "extents", CAPACITY, recv_batch).long(),
     Case::new("recv_batch", "with a sender asleep", CAPACITY, recv_batch).sleeper(Sleep::Send),
+    Case::new("recv_reader", "inline", 2, recv_reader),
+    Case::new("recv_reader", "extent", 2, recv_reader).long(),
+    Case::new("recv_reader", "with a sender asleep", CAPACITY, recv_reader).sleeper(Sleep::Send),
     Case::new("recv_task", "inline", 2, recv_task),
     Case::new("recv_task", "extent", 2, recv_task).long(),
     Case::new("recv_task", "the first of all", 1, recv_task).cold(),

@@ -9,6 +9,7 @@ use crate::exit::EndRecord;
 use crate::id::{Participant, WindowId};
 use crate::mailbox::{Envelope, Mailbox, Next, OnCrash, ReplyAddress};
 use crate::reply::{self, ReplyKind, ReplySlot};
+use crate::shm::hands::Held;
 use crate::shm::layout::INLINE_MAX;
 use crate::shm::post::Wake;
 use crate::shm::slots;
@@ -67,6 +68,18 @@ impl Image {
         }
     }
 
+    /// What could be opened can be read to its end, and no further.
+    fn read_in_parts(&mut self, held: Held) {
+        let Some(meta) = self.window.open_held(held) else { return };
+        let end = meta.length as usize;
+        self.buffer.clear();
+        for part in [0..end / 2, end / 2..end] {
+            assert!(self.window.read_held_part(held, meta, part, &mut self.buffer));
+        }
+        assert_eq!(self.buffer.len(), end);
+        assert!(!self.window.read_held_part(held, meta, 0..end + 1, &mut self.buffer));
+    }
+
     /// Whoever has taken something reads it, and then it is done, moved or given back.
     fn settle(&mut self, argument: u8) {
         if let Some(held) = self.held.pop() {
@@ -74,6 +87,7 @@ impl Image {
                 let mut some = [0; INLINE_MAX as usize];
                 self.window.copy_held(held, &mut some);
             }
+            self.read_in_parts(held);
             match argument % 4 {
                 0 => self.window.give_back(held, true),
                 1 => self.held.insert(0, self.window.move_to_hand(held)),
