@@ -132,7 +132,8 @@ impl Office {
             Some(second) => {
                 kill_and_see(second)?;
                 self.go_on();
-                self.greet()?;
+                // He is served when the repair is done: before his message lies what the dead were writing.
+                self.cast_beside()?;
             }
             None => kill_led(self.desk.lives())?,
         }
@@ -142,6 +143,9 @@ impl Office {
         self.greet()?;
         for (victim, number) in victims.iter().zip(self.number()..) {
             self.check_outside(&DEEDS[first.case], &victim.notes, number)?;
+        }
+        if second.is_some() {
+            self.check_beside()?;
         }
         Ok(stood)
     }

@@ -266,6 +266,17 @@ impl Office {
         }
     }
 
+    /// Somebody who lives casts, beside whatever others are at.
+    pub(super) fn cast_beside(&self) -> Result<(), Fault> {
+        let cast = self.clerk.note(self.number() + ELSE, Bulk::of(0));
+        cast.try_send().map_err(|error| unreached(&error))
+    }
+
+    pub(super) fn check_beside(&self) -> Result<(), Fault> {
+        let handled = self.handled(self.number() + ELSE);
+        Kind::Lost.unless(handled == (1, 1), || format!("what a live one has sent was handled {handled:?} times"))
+    }
+
     fn is_asleep(&self) -> bool {
         has_state(self.desk.lives(), self.desk.lives(), 'S')
     }
