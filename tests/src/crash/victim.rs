@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use super::{BUSY, Fault, Kind};
@@ -82,6 +82,8 @@ impl Kindred {
 /// A node that has been started.
 pub(super) struct Victim {
     pub(super) child: Child,
+    /// What it writes to: who finds nobody there any more when it says that it is ready ends by itself.
+    _output: ChildStdout,
 }
 
 impl Victim {
@@ -92,13 +94,13 @@ impl Victim {
     pub(super) fn start(kindred: Kindred, directory: &Path, chance: &mut Chance) -> Result<Victim, Fault> {
         let mut command = kindred.command(directory, &[]);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("this program can be started");
-        let output = child.stdout.take().expect("it was asked for");
-        if let Err(fault) = kindred.lives_until(chance, output) {
+        let mut output = child.stdout.take().expect("it was asked for");
+        if let Err(fault) = kindred.lives_until(chance, &mut output) {
             let _ = child.kill();
             let _ = child.wait();
             return Err(fault);
         }
-        Ok(Victim { child })
+        Ok(Victim { child, _output: output })
     }
 
     pub(super) fn pid(&self) -> u32 {
