@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use std::{env, io};
 
 use super::aftermath::{adopt_orphans, end_all};
+use super::node::the_next_finds;
 use crate::chance::Chance;
 use crate::watch::wait_for;
 
@@ -87,7 +88,7 @@ pub enum Verdict {
 /// Builds the program and plants so many bugs, chosen with a seed if that is not all of them.
 ///
 /// # Errors
-/// The program cannot be built or started.
+/// The program cannot be built or started, or something is left of the nodes with bugs.
 pub fn run(count: u64, seed: u64) -> io::Result<Vec<Found>> {
     adopt_orphans();
     let program = build()?;
@@ -120,6 +121,8 @@ pub fn run(count: u64, seed: u64) -> io::Result<Vec<Found>> {
         };
         found.push(Found { what: control.bug.to_owned(), verdict });
     }
+    // Control groups that nodes with bugs have left: the next node takes them away, and this is the last.
+    the_next_finds(&[]).map_err(|fault| io::Error::other(fault.text))?;
     Ok(found)
 }
 
