@@ -61,8 +61,11 @@ impl Contestant for BatchedQueue {
 
 const BATCH: usize = 64;
 
-/// Larger messages are read in blocks; and fewer of them are under way.
+/// Of larger messages, fewer are under way.
 const LARGE: usize = 4096;
+
+/// Larger messages than these do not fit into a CPU's own cache twice, and are read in blocks.
+const LARGER: usize = 256 << 10;
 
 /// What a producer gets: the queue, where its word comes from, how many bytes and how many messages, how
 /// many of them at a time, and its CPU.
@@ -80,7 +83,7 @@ fn measure_flow(flow: Flow, effort: Effort, batch: usize) -> Result<Outcome> {
     cpu::stay_on(seats.here)?;
     producers.iter().try_for_each(|_| word.send(()))?;
     let rate = match batch {
-        1 if flow.size > LARGE => consume_in_blocks(flow, amount, &queue)?,
+        1 if flow.size > LARGER => consume_in_blocks(flow, amount, &queue)?,
         1 => consume(flow, amount, &queue)?,
         _ => consume_batches(flow, amount, &queue, batch)?,
     };
