@@ -1,9 +1,9 @@
 //! [`ItemReader`]: an item that is read piece by piece.
 //!
-//! A large item that is copied out whole goes through memory twice, once to be copied and once to be
-//! looked at, and it needs as much memory again. Read in blocks that fit into a CPU's first cache, it
-//! goes through once, and what a reader looks at is still private: no reference to memory that others
-//! can write leaves this crate.
+//! An item that is parsed, searched or passed on need not be in memory as a whole. It is copied out in
+//! blocks that fit into a CPU's first cache, so what a reader looks at is private: no reference to memory
+//! that others can write leaves this crate. That saves room rather than time: `recv_into` is faster up to
+//! the size of a CPU's own cache.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -56,7 +56,8 @@ pub struct ItemReader<'a> {
 
 impl<T> Queue<T> {
     /// Receives the next item as a reader of its bytes, waiting for one: for items that are not
-    /// needed as a whole, such as what is parsed, searched or passed on.
+    /// needed as a whole, such as what is parsed, searched or passed on. No buffer of their size is
+    /// needed; for small items, [`recv_into`](Queue::recv_into) is faster.
     ///
     /// # Errors
     /// [`RecvError::Closed`] when the queue is closed and drained.
