@@ -15,10 +15,10 @@
 //!
 //! The owner is whoever handled the extent last: the sender from claim to publication and on,
 //! then the receiver, who takes it over after claiming the slot and before freeing the slot.
-//! Recovery of a dead owner frees its extents that no message refers to, and takes memory away that the
-//! owner may just have put behind one. An extent that a message
-//! refers to changes owner before the reference goes, so recovery either still sees the
-//! reference, or its CAS from the old word fails.
+//! Recovery of a dead owner frees its extents that no message refers to, and takes memory away that
+//! the owner may just have put behind one. An extent that a message refers to changes owner before
+//! the reference goes, so recovery either still sees the reference, or its CAS from the old word
+//! fails.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 

@@ -41,7 +41,7 @@ pub(super) const WEDGED: Duration = Duration::from_secs(10);
 /// What more may be in use than at first: 16 KiB for the record of each process that is not quite gone when
 /// its successor is there, and as much for the answers to each thread that waits for one, and to one who
 /// calls. Far less than a page for each of a thousand deaths.
-const SLACK: u64 = 288 << 10;
+const SLACK: u64 = 192 << 10;
 
 pub(super) struct Campaign {
     pub(super) books: Books,

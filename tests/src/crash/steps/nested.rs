@@ -141,8 +141,8 @@ impl Office {
         join_victims(&victims)?;
         self.kills += 2;
         self.greet()?;
-        for (victim, number) in victims.iter().zip(self.number()..) {
-            self.check_outside(&DEEDS[first.case], &victim.notes, number)?;
+        for ((victim, part), number) in victims.iter().zip(&parts).zip(self.number()..) {
+            self.check_outside(&DEEDS[part.case], &victim.notes, number)?;
         }
         if second.is_some() {
             self.check_beside()?;
