@@ -36,6 +36,7 @@
 //! | [`recv_reader`](Queue::recv_reader) | it is handed out again, unless the reader was dropped |
 
 mod batch;
+mod blocks;
 mod bytes;
 mod error;
 mod future;
@@ -49,6 +50,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::Blocks;
 pub use error::{CreateError, RecvError, SendError};
 pub use future::{RecvFuture, RecvTaskFuture, SendFuture};
 pub use handle::{Close, Queue};

@@ -2,8 +2,8 @@
 //!
 //! An item that is parsed, searched or passed on need not be in memory as a whole. It is copied out in
 //! blocks that fit into a CPU's first cache, so what a reader looks at is private: no reference to memory
-//! that others can write leaves this crate. That saves room rather than time: `recv_into` is faster up to
-//! the size of a CPU's own cache.
+//! that others can write leaves this crate. That saves room rather than time; who only looks at an item
+//! from its beginning to its end saves both with [`Blocks`].
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Queue;
+use super::blocks::Blocks;
 use super::error::RecvError;
 use crate::shm::hands::Held;
 use crate::shm::payload::Meta;
@@ -57,7 +58,8 @@ pub struct ItemReader<'a> {
 impl<T> Queue<T> {
     /// Receives the next item as a reader of its bytes, waiting for one: for items that are not
     /// needed as a whole, such as what is parsed, searched or passed on. No buffer of their size is
-    /// needed; for small items, [`recv_into`](Queue::recv_into) is faster.
+    /// needed, and [`blocks`](ItemReader::blocks) looks at them where they lie; for small items,
+    /// [`recv_into`](Queue::recv_into) is faster.
     ///
     /// # Errors
     /// [`RecvError::Closed`] when the queue is closed and drained.
@@ -104,8 +106,7 @@ impl<T> Queue<T> {
 
 impl<'a> ItemReader<'a> {
     fn new(window: &'a Window, held: Held, meta: Meta) -> ItemReader<'a> {
-        let block = Vec::with_capacity(BLOCK_BYTES.min(meta.length as usize));
-        ItemReader { window, held, meta, copied: 0, block, read: 0, began_in_panic: thread::panicking() }
+        ItemReader { window, held, meta, copied: 0, block: Vec::new(), read: 0, began_in_panic: thread::panicking() }
     }
 
     /// How many bytes the item has, those that were read included.
@@ -116,6 +117,29 @@ impl<'a> ItemReader<'a> {
     /// Whether the item has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The bytes of the item, all of them whatever was read, in blocks of 64 and in place: nothing is
+    /// copied but the block that is looked at. The quickest way to look at a large item once, such as
+    /// for a sum or a search. Whoever looks twice may see what a broken sender has written in between.
+    ///
+    /// ```
+    /// # use actor_core::queue::{Options, Queue};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let queue: Queue<()> = Options { message_max: 1 << 20, ..Options::new(4) }.create()?;
+    /// queue.send_bytes(&[1; 1_000_000])?;
+    /// let item = queue.recv_reader()?;
+    /// let sum: u64 = item.blocks().map(|block| block.iter().map(|byte| u64::from(*byte)).sum::<u64>()).sum();
+    /// assert_eq!(sum, 1_000_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn blocks(&self) -> Blocks<'_> {
+        match self.window.held_words(self.held, self.meta) {
+            Some(words) => Blocks::new(words, self.len()),
+            None => unreachable!("it was looked at when the item was opened"),
+        }
     }
 
     /// How often the item has been handed out, this time included.

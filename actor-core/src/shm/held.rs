@@ -99,6 +99,12 @@ impl Window {
         length <= meta.length && self.read_payload(self.place(held), Meta { length, ..meta }, part.start, buffer)
     }
 
+    /// The words of a message that was opened, in place; see [`Window::payload_words`].
+    #[inline]
+    pub(crate) fn held_words(&self, held: Held, meta: Meta) -> Option<&[AtomicU64]> {
+        self.payload_words(self.place(held), meta)
+    }
+
     /// A held message is done with.
     #[inline]
     pub(crate) fn finish(&self, held: Held, wake: Wake) {

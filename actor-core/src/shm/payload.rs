@@ -1,7 +1,8 @@
 //! Payloads: beside the slot word, or in an extent.
 //!
-//! Everything here copies. No reference to payload bytes is ever made, because whoever wrote them
-//! may go on writing; what is copied is private, and only then looked at.
+//! No reference to payload bytes is ever made, because whoever wrote them may go on writing. They are
+//! copied, and only then looked at; or they are seen in place as atomic words, of which a reader takes
+//! each once.
 
 #![allow(unsafe_code)]
 
@@ -91,6 +92,18 @@ impl Window {
         // SAFETY: `payload` gives as many readable bytes; private memory does not overlap them.
         unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
         true
+    }
+
+    /// The words that a payload lies in; the last may have more bytes than the payload. `None`: there
+    /// is not that much.
+    #[inline]
+    pub(crate) fn payload_words(&self, slot: &SlotHead, meta: Meta) -> Option<&[AtomicU64]> {
+        let words = (meta.length as usize).div_ceil(size_of::<u64>());
+        let from = self.payload(slot, meta.extent, 0, words * size_of::<u64>())?;
+        // SAFETY: `payload` gives as many readable bytes, which are never unmapped; slots and extents
+        // are aligned to more than a word, and so is what follows the two words of a slot. A broken
+        // peer that writes meanwhile changes the value of atomic words.
+        Some(unsafe { std::slice::from_raw_parts(from.cast::<AtomicU64>(), words) })
     }
 
     /// Whether there is room for as much as a message says that it has.

@@ -250,6 +250,7 @@ impl Field {
                 let mut bytes = Vec::new();
                 let length = item.read_to_end(&mut bytes).expect("it is read from memory");
                 assert_eq!((length, item.delivery_count()), (item.len(), self.list.told[&first].count + 1));
+                assert_eq!(&item.blocks().collect::<Vec<_>>().concat()[..length], bytes);
                 let number = raw::decode::<Item>(&bytes).map(|item| item.0).ok();
                 assert_eq!(number, Some(first).filter(|first| !self.list.told[first].is_bad));
                 self.list.told.remove(&first);

@@ -1,7 +1,5 @@
 //! Bytes through a queue of ours, one by one and in batches.
 
-use std::io::BufRead;
-
 use actor_core::process::Process;
 use actor_core::queue::{Close, Options, Queue};
 
@@ -61,11 +59,8 @@ impl Contestant for BatchedQueue {
 
 const BATCH: usize = 64;
 
-/// Of larger messages, fewer are under way.
+/// Of larger messages, fewer are under way, and they are not copied out.
 const LARGE: usize = 4096;
-
-/// Larger messages than these do not fit into a CPU's own cache twice, and are read in blocks.
-const LARGER: usize = 256 << 10;
 
 /// What a producer gets: the queue, where its word comes from, how many bytes and how many messages, how
 /// many of them at a time, and its CPU.
@@ -83,7 +78,7 @@ fn measure_flow(flow: Flow, effort: Effort, batch: usize) -> Result<Outcome> {
     cpu::stay_on(seats.here)?;
     producers.iter().try_for_each(|_| word.send(()))?;
     let rate = match batch {
-        1 if flow.size > LARGER => consume_in_blocks(flow, amount, &queue)?,
+        1 if flow.size > LARGE => consume_in_place(flow, amount, &queue)?,
         1 => consume(flow, amount, &queue)?,
         _ => consume_batches(flow, amount, &queue, batch)?,
     };
@@ -111,20 +106,12 @@ fn consume(flow: Flow, amount: Amount, queue: &Queue<()>) -> Result<f64> {
     })
 }
 
-/// A large message is not copied out as a whole, which would be one more way through memory.
-fn consume_in_blocks(flow: Flow, amount: Amount, queue: &Queue<()>) -> Result<f64> {
+/// A large message is looked at where it lies, as a receiver of iceoryx2 does.
+fn consume_in_place(flow: Flow, amount: Amount, queue: &Queue<()>) -> Result<f64> {
     flow::consume(flow, amount, |_| {
-        let (mut item, mut sum) = (queue.recv_reader()?, 0u64);
-        loop {
-            match item.fill_buf()? {
-                [] => return Ok((1, sum)),
-                block => {
-                    sum = sum.wrapping_add(message::sum(block));
-                    let read = block.len();
-                    item.consume(read);
-                }
-            }
-        }
+        let item = queue.recv_reader()?;
+        let sums = item.blocks().map(|block| message::sum(&block));
+        Ok((1, sums.fold(0, u64::wrapping_add)))
     })
 }
 
