@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use actor_core::testing::Snapshot;
-use actor_tests::groups;
 use actor_tests::watch::{self, bound, wait_for};
+use actor_tests::{groups, memory};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempDir;
 
@@ -167,7 +167,7 @@ impl Trial {
             limit: LIMIT,
             directory: directory(),
             temporary: directory(),
-            shared_memory_before: shared_memory(),
+            shared_memory_before: memory::names(),
             ended: Mutex::default(),
         }
     }
@@ -245,7 +245,7 @@ impl Trial {
         let files: Vec<_> = fs::read_dir(self.temporary.path()).expect("it is there").flatten().collect();
         assert!(files.is_empty(), "{} left temporary files: {files:?}\n{}", self.name, self.text());
         let new = || {
-            let names = shared_memory().into_iter();
+            let names = memory::names().into_iter();
             names.filter(|name| !self.shared_memory_before.contains(name)).collect::<Vec<_>>()
         };
         assert!(new().is_empty(), "{} left shared memory: {:?}", self.name, new());
@@ -310,11 +310,6 @@ fn wait_until_dead(child: &Child, limit: Duration) -> bool {
             Err(error) => panic!("a child cannot be watched: {error}"),
         }
     }
-}
-
-fn shared_memory() -> Vec<String> {
-    let entries = fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 #[test]

@@ -18,6 +18,14 @@ pub fn shared() -> u64 {
     512 * blocks
 }
 
+/// The names of shared memory, of all that a node and what it is built on could have made. Other programs
+/// on the machine have their own, which come and go.
+pub fn names() -> Vec<String> {
+    let entries = fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("actor-core") || name.starts_with("ipc-channel")).collect()
+}
+
 /// Bytes of memory that a process has for itself alone.
 ///
 /// # Panics

@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, set_child_subreaper, w
 
 use super::signals::signal_if;
 use super::{Fault, Kind};
-use crate::groups;
 use crate::watch::{Seen, children_of, processes, wait_for};
+use crate::{groups, memory};
 
 /// How long what a dead process leaves may take to follow it.
 const FOLLOW_LIMIT: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ impl Aftermath {
         let name = format!("crash-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let directory = env::temp_dir().join(name);
         fs::create_dir(&directory).expect("a directory can be made");
-        Aftermath { directory, shared_memory: shared_memory() }
+        Aftermath { directory, shared_memory: memory::names() }
     }
 
     /// The place for temporary files of those who will be killed.
@@ -61,7 +61,7 @@ impl Aftermath {
         }
         let files: Vec<_> = fs::read_dir(&self.directory).into_iter().flatten().flatten().collect();
         Kind::Orphan.unless(files.is_empty(), || format!("temporary files: {files:?}"))?;
-        let new: Vec<_> = shared_memory().into_iter().filter(|name| !self.shared_memory.contains(name)).collect();
+        let new: Vec<_> = memory::names().into_iter().filter(|name| !self.shared_memory.contains(name)).collect();
         Kind::Orphan.unless(new.is_empty(), || format!("shared memory: {new:?}"))?;
         Ok(took)
     }
@@ -114,9 +114,4 @@ fn end(seen: &Seen) {
         let was_hit = signal_if(seen.pid, Signal::KILL, |now| now.name == seen.name);
         (was_hit || Seen::of(seen.pid).is_none_or(|now| now.is_zombie())).then_some(())
     });
-}
-
-fn shared_memory() -> Vec<String> {
-    let entries = fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
