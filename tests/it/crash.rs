@@ -16,7 +16,7 @@ const KILLS: u64 = 300;
 fn c_12_random_kills_of_a_full_system() {
     isolated(|| {
         let kills = KILLS * u64::from(effort());
-        let plan = Plan { budget: Budget::Runs(kills), seed: Chance::announced().any(), only: None, covered: None };
+        let plan = Plan::new(Budget::Runs(kills), Chance::announced().any());
         let mut tally = Tally::new("kills");
         let outcome = campaign(&plan, &mut tally).unwrap_or_else(|fault| panic!("{fault}"));
         println!("{outcome:#?}");
@@ -63,7 +63,7 @@ fn k_14_a_process_in_the_middle_that_is_killed() {
 fn what_is_done_to_the_dead_does_not_reach_whoever_has_their_number() {
     isolated(|| {
         let runs = 40 * u64::from(effort());
-        let plan = Plan { budget: Budget::Runs(runs), seed: Chance::announced().any(), only: None, covered: None };
+        let plan = Plan::new(Budget::Runs(runs), Chance::announced().any());
         let mode = MODES.iter().find(|mode| mode.name == "numbers").expect("there is such a mode");
         let mut tally = Tally::new(mode.name);
         (mode.run)(&plan, &mut tally).unwrap_or_else(|fault| panic!("{fault}"));
@@ -84,6 +84,7 @@ fn the_command_line_of_crash_is_checked() {
         (&["nothing"], 2),
         (&["simulate", "--runs", "1", "--seconds", "1"], 2),
         (&["simulate", "--seed", "x"], 2),
+        (&["simulate", "--faults", "0"], 2),
         (&["all", "--runs", "1"], 2),
     ] {
         let ended = trial.run(trial.command(Path::new(env!("CARGO_BIN_EXE_crash"))).args(arguments));

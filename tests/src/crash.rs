@@ -68,7 +68,12 @@ pub struct Plan {
     pub only: Option<String>,
     /// Where it is kept what was covered, for the next run of a mode that may be made in slices.
     pub covered: Option<PathBuf>,
+    /// After so many faults a mode that could look for more does not.
+    pub faults_max: usize,
 }
+
+/// More faults than these say nothing new.
+const FAULTS_MAX: usize = 20;
 
 /// How much is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +85,19 @@ pub enum Budget {
 }
 
 impl Plan {
+    /// All of a mode, and nothing kept of it.
+    pub fn new(budget: Budget, seed: u64) -> Plan {
+        Plan { budget, seed, only: None, covered: None, faults_max: FAULTS_MAX }
+    }
+
     /// Whether there is another run after those of the tally.
     pub fn goes_on(&self, tally: &Tally) -> bool {
-        match self.budget {
-            Budget::Runs(runs) => tally.runs < runs,
-            Budget::Time(time) => tally.elapsed() < time,
-        }
+        let may_look_further = tally.faults().len() < self.faults_max;
+        may_look_further
+            && match self.budget {
+                Budget::Runs(runs) => tally.runs < runs,
+                Budget::Time(time) => tally.elapsed() < time,
+            }
     }
 
     /// The command line that carries out this plan again, after the program's name.
@@ -105,7 +117,7 @@ mod tests {
 
     #[test]
     fn smoke() {
-        let plan = Plan { budget: Budget::Runs(2), seed: 7, only: None, covered: None };
+        let plan = Plan::new(Budget::Runs(2), 7);
         let mut tally = Tally::new("nothing");
         assert!(plan.goes_on(&tally));
         tally.runs = 2;
@@ -114,6 +126,16 @@ mod tests {
         assert_eq!(plan.again("steps", Some("send:3")), "crash steps --runs 2 --seed 7 --only send:3");
         let none = Plan { budget: Budget::Time(Duration::ZERO), ..plan };
         assert!(!none.goes_on(&tally));
+    }
+
+    #[test]
+    fn nothing_goes_on_after_as_many_faults_as_are_wanted() {
+        let plan = Plan { faults_max: 2, ..Plan::new(Budget::Runs(1), 7) };
+        let mut tally = Tally::new("nothing");
+        tally.note(Kind::Torn.fault("x"));
+        assert!(plan.goes_on(&tally));
+        tally.note(Kind::Torn.fault("y"));
+        assert!(!plan.goes_on(&tally));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::harness::{isolated, skip};
 
 /// Of a mode, so many runs of one case.
 fn slice(mode: &Mode, title: &str, runs: u64, seed: u64) {
-    carry_out(mode, &Plan { budget: Budget::Runs(runs), seed, only: Some(title.to_owned()), covered: None });
+    carry_out(mode, &Plan { only: Some(title.to_owned()), ..Plan::new(Budget::Runs(runs), seed) });
 }
 
 fn carry_out(mode: &Mode, plan: &Plan) -> Tally {
@@ -65,8 +65,8 @@ fn a_run_goes_on_where_another_one_has_ended() {
     isolated(|| {
         let path = std::env::temp_dir().join(format!("covered-{}", std::process::id()));
         let seed = Chance::announced().any();
-        let plan =
-            Plan { budget: Budget::Runs(70), seed, only: Some("cast/closed".into()), covered: Some(path.clone()) };
+        let all = Plan::new(Budget::Runs(70), seed);
+        let plan = Plan { only: Some("cast/closed".into()), covered: Some(path.clone()), ..all };
         let first = carry_out(&steps::MODE, &plan);
         let second = carry_out(&steps::MODE, &plan);
         fs::remove_file(&path).expect("what was covered is kept");
@@ -83,7 +83,7 @@ fn a_run_goes_on_where_another_one_has_ended() {
 fn whoever_else_dies_may_die_while_a_death_is_repaired() {
     isolated(|| {
         let seed = Chance::announced().any();
-        let plan = Plan { budget: Budget::Runs(4), seed, only: Some("repairs".into()), covered: None };
+        let plan = Plan { only: Some("repairs".into()), ..Plan::new(Budget::Runs(4), seed) };
         let tally = carry_out(&steps::MODE, &plan);
         assert!(tally.kills == 0 || 8 <= tally.kills, "nobody was killed: {tally:?}");
     });

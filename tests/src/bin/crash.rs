@@ -8,6 +8,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -17,7 +18,7 @@ use actor_tests::crash::controls::{self, Verdict};
 use actor_tests::crash::{Budget, Fault, Kind, MODES, Mode, Plan, Tally, steps};
 
 const USAGE: &str = "crash MODE [--seconds N | --runs N] [--seed S] [--only PART] [--json]
-                  [--totals FILE] [--covered FILE]
+                  [--totals FILE] [--covered FILE] [--faults N]
 
   --seconds N    goes on for so long
   --runs N       goes on for so many runs
@@ -26,12 +27,14 @@ const USAGE: &str = "crash MODE [--seconds N | --runs N] [--seed S] [--only PART
   --json         prints one object per mode
   --totals FILE  appends seed and object to a file, for adding up
   --covered FILE goes on where the last run of `steps` with this seed and this file has ended
+  --faults N     ends after so many faults, where a mode looks for more than one
 
 Modes:
   all            one after the other, each in a process of its own and for the same part of the time
   controls       whether planted bugs are found, all of them or --runs N; builds a program of its own";
 
 /// What the command line asks for.
+#[derive(Default)]
 struct Wanted {
     mode: String,
     budget: Option<Budget>,
@@ -40,6 +43,7 @@ struct Wanted {
     json: bool,
     totals: Option<PathBuf>,
     covered: Option<PathBuf>,
+    faults_max: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -92,8 +96,7 @@ fn usage() -> String {
 fn wanted() -> Result<Option<Wanted>, Box<dyn Error>> {
     use lexopt::prelude::*;
     let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64;
-    let mode = String::new();
-    let mut wanted = Wanted { mode, budget: None, seed, only: None, json: false, totals: None, covered: None };
+    let mut wanted = Wanted { seed, ..Wanted::default() };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -111,6 +114,7 @@ fn wanted() -> Result<Option<Wanted>, Box<dyn Error>> {
             Long("json") => wanted.json = true,
             Long("totals") => wanted.totals = Some(arguments.value()?.into()),
             Long("covered") => wanted.covered = Some(arguments.value()?.into()),
+            Long("faults") => wanted.faults_max = Some(arguments.value()?.parse::<NonZero<usize>>()?.get()),
             Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected().into()),
         }
@@ -133,12 +137,9 @@ fn wanted() -> Result<Option<Wanted>, Box<dyn Error>> {
 
 /// False: something is wrong, and was printed.
 fn run(mode: &Mode, wanted: &Wanted) -> Result<bool, Box<dyn Error>> {
-    let plan = Plan {
-        budget: wanted.budget.unwrap_or(mode.usual),
-        seed: wanted.seed,
-        only: wanted.only.clone(),
-        covered: wanted.covered.clone(),
-    };
+    let all = Plan::new(wanted.budget.unwrap_or(mode.usual), wanted.seed);
+    let faults_max = wanted.faults_max.unwrap_or(all.faults_max);
+    let plan = Plan { only: wanted.only.clone(), covered: wanted.covered.clone(), faults_max, ..all };
     eprintln!("{}", plan.again(mode.name, None));
     let mut tally = Tally::new(mode.name);
     let result = catch_unwind(AssertUnwindSafe(|| (mode.run)(&plan, &mut tally)));
@@ -202,6 +203,9 @@ fn run_all(wanted: &Wanted) -> Result<bool, Box<dyn Error>> {
         }
         if let Some(totals) = &wanted.totals {
             command.arg("--totals").arg(totals);
+        }
+        if let Some(faults) = wanted.faults_max {
+            command.args(["--faults", &faults.to_string()]);
         }
         is_well &= command.status()?.success();
     }

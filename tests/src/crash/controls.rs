@@ -19,14 +19,20 @@ use crate::watch::wait_for;
 struct Control {
     bug: &'static str,
     mode: &'static str,
+    /// The part of the mode that meets it. The whole finds it, too, and takes longer until it comes there.
+    part: Option<&'static str>,
 }
 
 const fn control(bug: &'static str, mode: &'static str) -> Control {
-    Control { bug, mode }
+    Control { bug, mode, part: None }
+}
+
+const fn in_part(bug: &'static str, mode: &'static str, part: &'static str) -> Control {
+    Control { bug, mode, part: Some(part) }
 }
 
 const CONTROLS: &[Control] = &[
-    control("SkipWakeOnRecovery", "steps"),
+    in_part("SkipWakeOnRecovery", "steps", "send/to-a-sleeper"),
     control("AcknowledgeBeforeHandling", "kills"),
     control("ClaimBeforeStamp", "kills"),
     control("CountNotAtomic", "kills"),
@@ -43,7 +49,7 @@ const CONTROLS: &[Control] = &[
     control("KeepExtents", "kills"),
     control("ForgetHands", "kills"),
     control("ReturnMovedTwice", "kills"),
-    control("ForgetReplies", "kills"),
+    in_part("ForgetReplies", "steps", "handle/call"),
     control("SettleAsHandled", "kills"),
     control("SettleAnsweredAgain", "kills"),
     control("SpareThePrograms", "middle"),
@@ -112,7 +118,7 @@ pub fn run(count: u64, seed: u64) -> io::Result<Vec<Found>> {
         found.push(Found { what: format!("{mode} without a bug"), verdict });
     }
     for control in chosen {
-        let (ended, took) = look(&program, control.mode, Some(control.bug), BUDGET, chance.any())?;
+        let (ended, took) = look(&program, control.mode, Some(control), BUDGET, chance.any())?;
         say(control.mode, control.bug, &ended, took);
         let verdict = match ended {
             Ended::Fault(_) | Ended::Hangs => Verdict::Right,
@@ -161,11 +167,19 @@ fn build() -> io::Result<PathBuf> {
     }
 }
 
-fn look(program: &Path, mode: &str, bug: Option<&str>, time: Duration, seed: u64) -> io::Result<(Ended, Duration)> {
+fn look(
+    program: &Path,
+    mode: &str,
+    control: Option<&Control>,
+    time: Duration,
+    seed: u64,
+) -> io::Result<(Ended, Duration)> {
     let mut command = Command::new(program);
-    command.args([mode, "--seconds", &time.as_secs().to_string(), "--seed", &seed.to_string()]);
-    if let Some(bug) = bug {
+    // One fault is enough to be found.
+    command.args([mode, "--faults", "1", "--seconds", &time.as_secs().to_string(), "--seed", &seed.to_string()]);
+    if let Some(Control { bug, part, .. }) = control {
         command.env("ACTOR_CORE_PLANTED", bug);
+        command.args(part.map(|part| ["--only", part]).into_iter().flatten());
     }
     let begin = Instant::now();
     let log = env::temp_dir().join(format!("crash-controls-{}", std::process::id()));
@@ -179,7 +193,8 @@ fn look(program: &Path, mode: &str, bug: Option<&str>, time: Duration, seed: u64
         // By a signal: the node thread ends its process when it does not know how to go on.
         Some(status) if matches!(status.code(), Some(1) | None) => Ended::Fault(first_fault(&log)),
         Some(status) if status.code() == Some(UNKNOWN) => {
-            return Err(io::Error::other(format!("there is no bug `{}`", bug.unwrap_or_default())));
+            let bug = control.map_or("", |control| control.bug);
+            return Err(io::Error::other(format!("there is no bug `{bug}`")));
         }
         Some(status) => Ended::Otherwise(status),
     };
@@ -211,7 +226,7 @@ fn first_fault(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crash::MODES;
+    use crate::crash::{MODES, steps};
 
     #[test]
     fn every_planted_bug_has_a_mode_that_looks_for_it() {
@@ -221,6 +236,11 @@ mod tests {
         let bugs: Vec<&str> = list.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
         assert_eq!(bugs, CONTROLS.iter().map(|control| control.bug).collect::<Vec<_>>());
         assert!(20 <= bugs.len());
-        assert!(CONTROLS.iter().all(|control| MODES.iter().any(|mode| mode.name == control.mode)));
+        for Control { bug, mode, part } in CONTROLS {
+            let mode = MODES.iter().find(|known| known.name == *mode).unwrap_or_else(|| panic!("{bug}"));
+            // Only of this mode it is known which parts there are.
+            let titles = if part.is_some() { steps::titles(mode) } else { Vec::new() };
+            assert!(part.is_none_or(|part| titles.iter().any(|title| title == part)), "{bug}");
+        }
     }
 }

@@ -26,7 +26,7 @@ const BATCH: u64 = 1000;
 fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     if let Some(number) = &plan.only {
         let number: u64 = number.parse().expect("the part of this mode is the number of a world");
-        let once = Plan { budget: Budget::Runs(1), seed: plan.seed.wrapping_add(number), only: None, covered: None };
+        let once = Plan::new(Budget::Runs(1), plan.seed.wrapping_add(number));
         return run(&once, tally).map_err(|fault| fault.only(number));
     }
     let (next, done, is_over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));

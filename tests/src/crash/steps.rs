@@ -73,8 +73,6 @@ const FAR_SAMPLES: usize = 3;
 const AT_ONCE: usize = 8;
 /// How often a place is looked for that an operation did not come to.
 const TRIES: usize = 3;
-/// More faults than these say nothing new.
-const FAULTS_MAX: usize = 20;
 
 /// What a mode can be told to do alone, in the words of its faults.
 pub fn titles(mode: &Mode) -> Vec<String> {
@@ -115,7 +113,10 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     steps.leader.into_iter().for_each(Leader::leave);
     steps.field.leave();
     steps.office.leave()?;
-    before.leaks().into_iter().for_each(|leak| tally.note(Kind::Orphan.fault(leak)));
+    if tally.faults().is_empty() {
+        // Whoever was found to be wedged is still there, and would be a second fault.
+        before.leaks().into_iter().for_each(|leak| tally.note(Kind::Orphan.fault(leak)));
+    }
     Ok(())
 }
 
@@ -145,10 +146,6 @@ fn is_sampled(case: usize) -> bool {
     TABLE.get(case).is_some_and(|row| row.sampled)
 }
 
-fn may_go_on(plan: &Plan, tally: &Tally) -> bool {
-    plan.goes_on(tally) && tally.faults().len() < FAULTS_MAX
-}
-
 impl Steps {
     fn run(&mut self, plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
         let (wanted, only) = match plan.only.as_deref().map(|only| only.split_once('@').unwrap_or((only, ""))) {
@@ -174,7 +171,7 @@ impl Steps {
             self.chance.shuffle(&mut singles);
             self.run_all(singles, wanted.is_none(), plan, tally);
         }
-        while wanted.is_none() && matches!(plan.budget, Budget::Time(_)) && may_go_on(plan, tally) {
+        while wanted.is_none() && matches!(plan.budget, Budget::Time(_)) && plan.goes_on(tally) {
             self.pair(tally);
             self.nested(tally);
         }
@@ -208,13 +205,13 @@ impl Steps {
 
     fn run_all(&mut self, singles: Vec<Part>, with_others: bool, plan: &Plan, tally: &mut Tally) {
         for part in singles {
-            if with_others && tally.runs % PAIR_EACH == PAIR_EACH - 1 && may_go_on(plan, tally) {
+            if with_others && tally.runs % PAIR_EACH == PAIR_EACH - 1 && plan.goes_on(tally) {
                 self.pair(tally);
             }
-            if with_others && tally.runs % NESTED_EACH == NESTED_EACH - 2 && may_go_on(plan, tally) {
+            if with_others && tally.runs % NESTED_EACH == NESTED_EACH - 2 && plan.goes_on(tally) {
                 self.nested(tally);
             }
-            if may_go_on(plan, tally) {
+            if plan.goes_on(tally) {
                 self.single(part, tally);
             }
         }

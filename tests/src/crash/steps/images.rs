@@ -38,9 +38,6 @@ pub const MODE: Mode = Mode {
     usual: Budget::Runs(u64::MAX),
 };
 
-/// More faults than these say nothing new.
-const FAULTS_MAX: usize = 20;
-
 fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     if let Err(error) = stay_on_one_processor().and_then(|()| can_lead()) {
         tally.remarks.push(format!("SKIP: nobody can be led here: {error}"));
@@ -54,7 +51,7 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     let mut gallery = Gallery::new()?;
     let (mut depth_1, mut depth_2, mut tried) = (0, 0, 0);
     for case in &cases {
-        if !plan.goes_on(tally) || FAULTS_MAX <= tally.faults().len() {
+        if !plan.goes_on(tally) {
             break;
         }
         let only = |fault: Fault| fault.only(TABLE[*case].title());

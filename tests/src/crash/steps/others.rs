@@ -8,7 +8,7 @@ use super::field::Part;
 use super::leader::Leader;
 use super::nested::Stood;
 use super::table::{Case, TABLE};
-use super::{Fault, Kind, Plan, Steps, TRIES, Tally, may_go_on, title};
+use super::{Fault, Kind, Plan, Steps, TRIES, Tally, title};
 
 /// What begins the names of what is covered of repairs.
 pub(super) const REPAIR: &str = "repair ";
@@ -30,7 +30,7 @@ impl Steps {
         if only.contains(AND) {
             return self.again(only, tally);
         }
-        while (only == PAIRS || self.leader.is_some()) && may_go_on(plan, tally) {
+        while (only == PAIRS || self.leader.is_some()) && plan.goes_on(tally) {
             if only == PAIRS { self.pair(tally) } else { self.nested(tally) }
         }
         Ok(())
