@@ -45,7 +45,7 @@ use self::deeds::DEEDS;
 use self::field::{Field, Part, can_lead};
 use self::leader::Leader;
 use self::office::Office;
-use self::others::REPAIR;
+use self::others::{Draws, REPAIR};
 use self::table::{Case, TABLE};
 
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
@@ -102,8 +102,18 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     let leader = leader.ok();
     // A slice of a run is not to have the same pairs as the one before.
     let chance = Chance::new(!plan.seed ^ covered.sum(|_| true).0);
-    let mut steps =
-        Steps { field, office, leader, covered, chance, lengths: BTreeMap::new(), pairs: 0, nested: 0, missed: 0 };
+    let mut steps = Steps {
+        field,
+        office,
+        leader,
+        covered,
+        chance,
+        lengths: BTreeMap::new(),
+        draws: BTreeMap::new(),
+        pairs: 0,
+        nested: 0,
+        missed: 0,
+    };
     let result = steps.run(plan, tally);
     steps.report(tally);
     steps.covered.keep().map_err(cannot)?;
@@ -129,6 +139,8 @@ struct Steps {
     chance: Chance,
     /// Cases that are known, and how many instructions they have.
     lengths: BTreeMap<usize, usize>,
+    /// What is drawn next of each kind of repair.
+    draws: BTreeMap<&'static str, Draws>,
     pairs: u64,
     nested: u64,
     missed: u64,
@@ -252,8 +264,9 @@ impl Steps {
         tally.remarks.push(format!("pairs       {}", self.pairs));
         let (covered, total) = self.covered.sum(|title| title.starts_with(REPAIR));
         let (nested, missed) = (self.nested, self.missed);
-        let nested = format!("{nested}, {missed} at the end; at {covered} of {total} places of a repair");
-        tally.remarks.push(format!("in repairs  {nested}"));
+        let explored: u64 = self.draws.values().map(|draws| draws.explored).sum();
+        let nested = format!("{nested}, {missed} at the end, {explored} gone through");
+        tally.remarks.push(format!("in repairs  {nested}; at {covered} of {total} instructions that repairs had"));
     }
 
     fn is_near(&self, part: Part) -> bool {

@@ -8,6 +8,8 @@
 //! On a mailbox, two are at work. The second to die is the other one, while the actor goes on and serves,
 //! or the actor.
 
+use std::ops::Range;
+
 use actor_core::testing::proof;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -30,8 +32,8 @@ pub(super) enum Stood {
     /// At the place, or at the end, since it has not come there.
     There,
     NotThere,
-    /// At the end, where it has come to by these places.
-    AtTheEnd(Vec<usize>),
+    /// At the end, where it has come to by these places: those of each instruction.
+    AtTheEnd(Vec<Range<usize>>),
 }
 
 impl Held<'_> {

@@ -3,12 +3,14 @@
 //! There are more of these than anybody can try, so each is left to chance. A fault names all parts, in
 //! words that try the same once more.
 
+use super::covered::Places;
 use super::deeds::{DEEDS, Deed};
 use super::field::Part;
-use super::leader::Leader;
+use super::leader::{Leader, Place};
 use super::nested::Stood;
 use super::table::{Case, TABLE};
 use super::{Fault, Kind, Plan, Steps, TRIES, Tally, title};
+use crate::chance::Chance;
 
 /// What begins the names of what is covered of repairs.
 pub(super) const REPAIR: &str = "repair ";
@@ -18,6 +20,41 @@ const REPAIRS: &str = "repairs";
 /// The part of a fault that says where the repair was, and between parts.
 const AT: &str = "repair@";
 const AND: &str = "+";
+
+/// Every so many interrupted repairs are gone through to the end: after another first death there are
+/// other instructions.
+const EXPLORED_EACH: u64 = 128;
+/// Who was executed as often before is in a loop. Half of the draws are of those who were not, or there would
+/// be hardly any of them.
+const LOOPS: u64 = 4;
+
+/// Instructions of a repair in the order in which they are drawn.
+#[derive(Debug, Default)]
+pub(super) struct Draws {
+    /// Repairs that were gone through.
+    pub(super) explored: u64,
+    all: Vec<usize>,
+    outside_of_loops: Vec<usize>,
+}
+
+impl Draws {
+    /// A repair was gone through: what there is to be drawn may be more than before.
+    fn refill(&mut self, places: &Places, chance: &mut Chance) {
+        self.explored += 1;
+        self.all = places.left();
+        chance.shuffle(&mut self.all);
+        let is_outside = |place: &&usize| Place(**place as u64).times() < LOOPS;
+        self.outside_of_loops = self.all.iter().filter(is_outside).copied().collect();
+    }
+
+    /// A place at which nobody else has died yet. `None`: there is none that is known.
+    fn draw(&mut self, places: &Places, chance: &mut Chance) -> Option<usize> {
+        let drawn = if chance.once_in(2) { self.outside_of_loops.pop() } else { None };
+        // It may have been drawn from the other ones meanwhile.
+        let is_left = |place: &usize| !places.done.contains(place);
+        drawn.filter(is_left).or_else(|| std::iter::from_fn(|| self.all.pop()).find(is_left))
+    }
+}
 
 /// Whether these words mean two deaths.
 pub(super) fn is_meant(only: &str) -> bool {
@@ -137,19 +174,27 @@ impl Steps {
 
     /// A place of a repair at which nobody else has died yet, or `None`: the end of it.
     fn any_of_repair(&mut self, case: usize) -> Option<usize> {
-        let left = self.covered.of(repair_after(case)).left();
-        (!left.is_empty()).then(|| *self.chance.one_of(&left))
+        let name = repair_after(case);
+        let draws = self.draws.entry(name).or_default();
+        match self.chance.once_in(EXPLORED_EACH) {
+            true => None,
+            false => draws.draw(self.covered.of(name), &mut self.chance),
+        }
     }
 
     fn count_repair(&mut self, parts: &[Part], place: Option<usize>, stood: Result<Stood, Fault>) -> Result<(), Fault> {
         let at = place.map_or("end".to_owned(), |place| place.to_string());
         let stood = stood.map_err(|fault| fault.only(format!("{}{AND}{AT}{at}", names(parts))))?;
-        let places = self.covered.of(repair_after(parts[0].case));
+        let name = repair_after(parts[0].case);
+        let places = self.covered.of(name);
         match stood {
             Stood::There => places.done.extend(place),
             // It depends on where in the operation the first death was.
             Stood::NotThere => self.missed += 1,
-            Stood::AtTheEnd(way) => places.wanted.extend(way),
+            Stood::AtTheEnd(way) => {
+                places.wanted.extend(way.into_iter().flatten());
+                self.draws.entry(name).or_default().refill(places, &mut self.chance);
+            }
         }
         Ok(())
     }
@@ -161,8 +206,8 @@ impl Steps {
     }
 
     fn any_deed(&mut self, is_meant: fn(&Deed) -> bool) -> Result<Part, Fault> {
-        let meant: Vec<usize> = (0..DEEDS.len()).filter(|deed| is_meant(&DEEDS[*deed])).collect();
-        let meant: Vec<usize> = meant.into_iter().map(|deed| TABLE.len() + deed).collect();
+        let meant = DEEDS.iter().zip(TABLE.len()..).filter(|(deed, _)| is_meant(deed));
+        let meant: Vec<usize> = meant.map(|(_, case)| case).collect();
         self.any_part(&meant)
     }
 
