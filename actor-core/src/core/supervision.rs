@@ -26,7 +26,9 @@ use super::intensity::{Intensity, Limiter};
 use super::spec::{AutoShutdown, ChildRules, SpecError, Strategy, SupervisorRules};
 use crate::exit::{ExitReason, KilledBy};
 
+// Without the feature it is there for the tests of this crate alone.
 #[cfg(any(test, feature = "testing"))]
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub))]
 pub mod simulation;
 mod steps;
 #[cfg(test)]
