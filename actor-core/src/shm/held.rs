@@ -62,9 +62,7 @@ impl Window {
         if u64::from(meta.length) > self.layout.shape.message_max {
             return false;
         }
-        if let Some(number) = meta.extent {
-            self.take_over_extent(number);
-        }
+        self.take_over(meta);
         self.read_payload(slot, meta, 0, buffer)
     }
 
@@ -73,10 +71,16 @@ impl Window {
     pub(crate) fn copy_held(&self, held: Held, to: &mut [u8]) -> bool {
         let slot = self.place(held);
         let meta = Meta::load(slot);
+        self.take_over(meta);
+        self.copy_payload(slot, meta, to)
+    }
+
+    /// The extent of a held message has an owner who lives: without one, recovery would free it, too.
+    #[inline]
+    fn take_over(&self, meta: Meta) {
         if let Some(number) = meta.extent {
             self.take_over_extent(number);
         }
-        self.copy_payload(slot, meta, to)
     }
 
     /// The length and the place of a held message that is going to be read in parts: a copy that holds
@@ -87,9 +91,7 @@ impl Window {
         if u64::from(meta.length) > self.layout.shape.message_max || !self.has_payload(slot, meta) {
             return None;
         }
-        if let Some(number) = meta.extent {
-            self.take_over_extent(number);
-        }
+        self.take_over(meta);
         Some(meta)
     }
 
@@ -108,11 +110,9 @@ impl Window {
     /// A held message is done with.
     #[inline]
     pub(crate) fn finish(&self, held: Held, wake: Wake) {
-        let extent = Meta::load(self.place(held)).extent;
-        if let Some(number) = extent {
-            // It may not have been read. Without an owner that lives, recovery would free it, too.
-            self.take_over_extent(number);
-        }
+        let meta = Meta::load(self.place(held));
+        // It may not have been read.
+        self.take_over(meta);
         match (held, wake) {
             (Held::Slot(claim), Wake::Now) => {
                 slots::release(self, claim.position);
@@ -121,7 +121,7 @@ impl Window {
             (Held::Slot(claim), Wake::Later) => slots::release_quietly(self, claim.position),
             (Held::Hand { index, .. }, _) => hands::free(self, index),
         }
-        if let Some(number) = extent {
+        if let Some(number) = meta.extent {
             self.free_extent(number);
             self.ask_for_trim();
         }
