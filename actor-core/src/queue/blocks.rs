@@ -9,9 +9,7 @@ use std::iter::FusedIterator;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// As many words as a CPU's cache line has.
-const WORDS: usize = BYTES / size_of::<u64>();
-const BYTES: usize = 64;
+use crate::shm::line::{LINE_BYTES, LINE_WORDS, take_line};
 
 /// The bytes of an item in blocks of 64, from [`ItemReader::blocks`](super::ItemReader::blocks).
 ///
@@ -29,41 +27,52 @@ impl<'a> Blocks<'a> {
         debug_assert_eq!(words.len(), length.div_ceil(size_of::<u64>()));
         Blocks { words, left: length }
     }
+}
 
-    /// The block that the item ends in, if it is not a whole one.
-    #[cold]
-    fn last(&mut self) -> Option<[u8; BYTES]> {
-        let mut block = [0; BYTES];
-        for (word, bytes) in self.words.iter().zip(block.as_chunks_mut().0) {
-            *bytes = word.load(Relaxed).to_ne_bytes();
-        }
-        block[self.left..].fill(0);
-        let is_any = self.left > 0;
-        (self.words, self.left) = (&[], 0);
-        is_any.then_some(block)
+/// The block that an item ends in, if it is not a whole one.
+#[cold]
+fn last(words: &[AtomicU64], length: usize) -> [u8; LINE_BYTES] {
+    let mut block = [0; LINE_BYTES];
+    for (word, bytes) in words.iter().zip(block.as_chunks_mut().0) {
+        *bytes = word.load(Relaxed).to_ne_bytes();
     }
+    block[length..].fill(0);
+    block
 }
 
 impl Iterator for Blocks<'_> {
-    type Item = [u8; BYTES];
+    type Item = [u8; LINE_BYTES];
 
     #[inline]
-    fn next(&mut self) -> Option<[u8; BYTES]> {
-        if self.left < BYTES {
-            return self.last();
+    fn next(&mut self) -> Option<[u8; LINE_BYTES]> {
+        let Blocks { words, left } = *self;
+        match words.split_first_chunk::<LINE_WORDS>() {
+            Some((line, rest)) if LINE_BYTES <= left => {
+                *self = Blocks { words: rest, left: left - LINE_BYTES };
+                Some(take_line(line))
+            }
+            _ if left == 0 => None,
+            _ => {
+                *self = Blocks { words: &[], left: 0 };
+                Some(last(words, left))
+            }
         }
-        let (words, rest) = self.words.split_first_chunk::<WORDS>()?;
-        let mut block = [0; BYTES];
-        for (word, bytes) in words.iter().zip(block.as_chunks_mut().0) {
-            *bytes = word.load(Relaxed).to_ne_bytes();
+    }
+
+    // What is added up stays in registers when no call can come in between.
+    #[inline]
+    fn fold<B, F: FnMut(B, [u8; LINE_BYTES]) -> B>(self, init: B, mut f: F) -> B {
+        let (lines, rest) = self.words.split_at(self.left / LINE_BYTES * LINE_WORDS);
+        let folded = lines.as_chunks().0.iter().fold(init, |all, line| f(all, take_line(line)));
+        match self.left % LINE_BYTES {
+            0 => folded,
+            left => f(folded, last(rest, left)),
         }
-        (self.words, self.left) = (rest, self.left - BYTES);
-        Some(block)
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let blocks = self.left.div_ceil(BYTES);
+        let blocks = self.left.div_ceil(LINE_BYTES);
         (blocks, Some(blocks))
     }
 }
@@ -93,8 +102,11 @@ mod tests {
             let item = queue.recv_reader().unwrap();
             for _ in 0..2 {
                 let mut blocks = item.blocks();
-                assert_eq!(blocks.len(), size.div_ceil(BYTES), "{size}");
+                assert_eq!(blocks.len(), size.div_ceil(LINE_BYTES), "{size}");
                 let mut all = blocks.by_ref().collect::<Vec<_>>().concat();
+                let mut folded = Vec::new();
+                item.blocks().for_each(|block| folded.extend(block));
+                assert!(folded == all, "{size}");
                 assert_eq!((blocks.next(), blocks.len()), (None, 0));
                 assert!(all.split_off(size).iter().all(|byte| *byte == 0), "{size}");
                 assert!(all == bytes, "{size}");

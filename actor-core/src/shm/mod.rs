@@ -13,6 +13,7 @@ pub(crate) mod headroom;
 mod held;
 pub(crate) mod lately;
 pub(crate) mod layout;
+pub(crate) mod line;
 #[cfg(test)]
 mod models;
 pub(crate) mod payload;
