@@ -11,7 +11,7 @@
 
 mod way;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::mem::offset_of;
@@ -28,6 +28,8 @@ pub use way::Way;
 #[derive(Debug)]
 pub struct Stepped {
     pid: Pid,
+    /// Where it is to break, and what stands there without that; until it stands still, wherever that is.
+    to_break: Cell<Option<(u64, u64)>>,
 }
 
 /// What has become of a step.
@@ -65,7 +67,7 @@ impl Stepped {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "nobody can be led on this processor"));
         }
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-        let stepped = Stepped { pid };
+        let stepped = Stepped { pid, to_break: Cell::new(None) };
         stepped.request(libc::PTRACE_SEIZE, 0, 0)?;
         stepped.wait()?;
         Ok(stepped)
@@ -77,7 +79,7 @@ impl Stepped {
     /// The system does not allow it, or there is no such process.
     pub fn stop(pid: u32) -> io::Result<Stepped> {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-        let stepped = Stepped { pid };
+        let stepped = Stepped { pid, to_break: Cell::new(None) };
         stepped.request(libc::PTRACE_SEIZE, 0, 0)?;
         stepped.request(libc::PTRACE_INTERRUPT, 0, 0)?;
         stepped.wait()?;
@@ -156,7 +158,11 @@ impl Stepped {
     pub fn come_back(&self) -> io::Result<Step> {
         let deadline = Instant::now() + CALL_MAX;
         loop {
-            match self.stopped_by(WaitIdOptions::NOHANG)? {
+            let stopped = self.stopped_by(WaitIdOptions::NOHANG)?;
+            if stopped.is_some() {
+                self.end_break()?;
+            }
+            match stopped {
                 Some(libc::SIGSTOP) => return Ok(Step::Elsewhere),
                 Some(_) => return Ok(Step::Made),
                 None if deadline <= Instant::now() => return Ok(Step::Asleep),
@@ -177,23 +183,27 @@ impl Stepped {
         self.peek(libc::PTRACE_PEEKUSER, at)
     }
 
-    /// Lets it run to a place, which it stands before if it comes there.
+    /// Lets it run to a place, which it stands before if it comes there. If it is asleep on the way, or gets
+    /// no processor for so long, it will stand there when it has come back.
     ///
     /// # Errors
     /// It does not live any more.
     pub fn run_to(&self, place: u64) -> io::Result<Step> {
         let text = self.peek(libc::PTRACE_PEEKTEXT, place)?;
         self.poke(libc::PTRACE_POKETEXT, place, text & !0xff | BREAK)?;
+        self.to_break.set(Some((place, text)));
         self.request(libc::PTRACE_CONT, 0, 0)?;
-        let step = self.come_back()?;
-        if step == Step::Made {
+        self.come_back()
+    }
+
+    /// It stands still, so the break has done what it was for, or is to stop nobody later.
+    fn end_break(&self) -> io::Result<()> {
+        let Some((place, text)) = self.to_break.take() else { return Ok(()) };
+        if self.place()? == place + 1 {
             // It has executed the break and nothing else.
             self.poke(libc::PTRACE_POKEUSER, INSTRUCTION_POINTER, place)?;
         }
-        if step != Step::Asleep {
-            self.poke(libc::PTRACE_POKETEXT, place, text)?;
-        }
-        Ok(step)
+        self.poke(libc::PTRACE_POKETEXT, place, text)
     }
 
     /// Lets it run until it stands still by its own wish.

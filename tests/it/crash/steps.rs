@@ -1,11 +1,15 @@
 //! Death at every instruction, and every state that a death leaves behind: slices of the modes `steps`
 //! and `images`.
 
-use std::fs;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::{fs, thread};
 
+use actor_core::process::Process;
+use actor_tests::board::Board;
 use actor_tests::chance::{Chance, effort};
 use actor_tests::crash::steps;
 use actor_tests::crash::{Budget, Mode, Plan, Tally};
+use actor_tests::steps::{Step, Stepped, stand_still};
 
 use crate::harness::{isolated, isolated_and_long, skip};
 
@@ -93,4 +97,44 @@ fn whoever_else_dies_may_die_while_a_death_is_repaired() {
 #[test]
 fn c_24_every_state_of_a_queue_is_repaired() {
     isolated(|| any_cases(&steps::images::MODE, 2, 60));
+}
+
+/// Somebody who is led comes here when the word before is set, and sets the one behind.
+#[inline(never)]
+fn landmark(board: &Board) {
+    board[1].store(1, Release);
+}
+
+fn come_to_landmark(board: Board) {
+    // It lies elsewhere in another process.
+    board[2].store(landmark as fn(&Board) as usize as u64, Release);
+    stand_still();
+    while board[0].load(Acquire) == 0 {
+        thread::yield_now();
+    }
+    landmark(&board);
+    loop {
+        stand_still();
+    }
+}
+
+#[test]
+fn who_comes_late_to_a_place_stands_before_it() {
+    isolated(|| {
+        let board = Board::new(3);
+        let process = Process::spawn(come_to_landmark, board.clone()).expect("a process can be started");
+        let stepped = match Stepped::take_over(process.pid()) {
+            Ok(stepped) => stepped,
+            Err(error) => return skip(&format!("nobody can be led here: {error}")),
+        };
+        let place = board[2].load(Acquire);
+        assert_eq!(stepped.run_to(place).expect("it lives"), Step::Asleep);
+        board[0].store(1, Release);
+        while stepped.come_back().expect("it lives") == Step::Asleep {}
+        assert_eq!((stepped.place().expect("it stands"), board[1].load(Acquire)), (place, 0));
+        stepped.run_on().expect("it lives");
+        assert_eq!(board[1].load(Acquire), 1);
+        process.kill().expect("it can be killed");
+        let _ = process.join();
+    });
 }
