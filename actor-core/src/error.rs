@@ -8,7 +8,7 @@ use std::iter;
 
 use crate::actor;
 use crate::exit::ExitReport;
-use crate::{core, process, queue, supervisor, wire};
+use crate::{core, link, process, queue, supervisor, wire};
 
 /// A result whose error is any of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -162,6 +162,8 @@ macro_rules! from {
 from! {
     actor::StopError,
     core::SpecError,
+    link::LinkError,
+    link::MonitorError,
     process::StopError,
     queue::CreateError,
     queue::RecvError,

@@ -24,7 +24,7 @@ impl Participant {
 }
 
 /// One process of a node, from its spawn to its end. Never reused while the node lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
     pub(crate) participant: Participant,
     pub(crate) generation: u32,
@@ -92,6 +92,68 @@ impl Incarnation {
     /// The number of this life, counted from 1.
     pub fn life(self) -> u32 {
         self.life
+    }
+}
+
+/// One run of whatever can be linked or monitored: a life of an actor, a process, or the program's main.
+///
+/// It names one run and never another: an actor that was started again is another peer.
+///
+/// ```
+/// use actor_core::Peer;
+/// use actor_core::process::Process;
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let sleeper = Process::spawn(|()| std::thread::park(), ())?;
+/// assert_eq!(Peer::from(sleeper.id()), Peer::Process(sleeper.id()));
+/// assert!(Peer::from(sleeper.id()).to_string().starts_with("process "));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Peer {
+    /// A life of an actor.
+    Actor(Incarnation),
+    /// A process that runs a function.
+    Process(ProcessId),
+    /// The root process, in which `main` runs.
+    Main,
+}
+
+impl ProcessId {
+    /// The root process, which was spawned by nobody.
+    pub(crate) const MAIN: ProcessId = ProcessId { participant: Participant::NODE, generation: 0 };
+}
+
+impl Peer {
+    /// The actor whose life it is, if it is one.
+    pub fn actor(self) -> Option<ActorId> {
+        match self {
+            Peer::Actor(incarnation) => Some(incarnation.actor),
+            Peer::Process(_) | Peer::Main => None,
+        }
+    }
+}
+
+impl From<Incarnation> for Peer {
+    fn from(incarnation: Incarnation) -> Peer {
+        Peer::Actor(incarnation)
+    }
+}
+
+impl From<ProcessId> for Peer {
+    fn from(process: ProcessId) -> Peer {
+        if process == ProcessId::MAIN { Peer::Main } else { Peer::Process(process) }
+    }
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Peer::Actor(incarnation) => write!(f, "actor {}", incarnation.actor),
+            Peer::Process(process) => write!(f, "process {process}"),
+            Peer::Main => f.write_str("main"),
+        }
     }
 }
 

@@ -57,6 +57,7 @@
 //!   long to wait, and what then. [`Call::kill_after`] stops work for real.
 //! - [`Supervisor`], [`ChildSpec`]: actors that are started together, started again when they fail,
 //!   and stopped together.
+//! - [`link`]: to learn of the end of others, or to end with them.
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
 //! - [`queue`]: many senders and receivers, any processes.
 //! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
@@ -93,6 +94,7 @@ mod core;
 mod error;
 mod exit;
 mod id;
+pub mod link;
 mod mailbox;
 pub mod node;
 mod planted;
@@ -111,17 +113,18 @@ mod wire;
 
 pub use actor::{
     Actor, ActorOptions, ActorRef, ActorStatus, Address, Call, CallError, Calls, Cast, Context, Definition, Delivery,
-    Failure, Handled, Message, OnCrash, Operation, Runtime, SendError, Spawn, SpawnError, SpawnOptions, StartsItself,
-    StopError, handler,
+    Failure, FromInfo, Handled, Info, Message, OnCrash, Operation, Runtime, SendError, Spawn, SpawnError, SpawnOptions,
+    StartsItself, StopError, handler,
 };
-pub use actor_macros::{Actor, call, cast, handlers, init, main, terminate};
+pub use actor_macros::{Actor, call, cast, handlers, info, init, main, terminate};
 pub use boot::StartMethod;
 pub use core::{
     AutoShutdown, Backoff, ChildPhase, ChildStatus, Intensity, Restart, Shutdown, SpecError, Strategy, SupervisorEnd,
 };
 pub use error::{Error, Result};
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};
-pub use id::{ActorId, Incarnation, ProcessId};
+pub use id::{ActorId, Incarnation, Peer, ProcessId};
+pub use link::{Down, ExitSignal, MonitorRef};
 pub use node::Stderr;
 pub use supervisor::{ChildSpec, StartError, Supervisor, SupervisorBuilder, SupervisorError};
 pub use wire::{DecodeError, EncodeError};

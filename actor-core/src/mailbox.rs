@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub use envelope::OnCrash;
 pub(crate) use envelope::{Envelope, ReplyAddress};
+pub(crate) use life::NEWS_HANDLER;
 
 use crate::id::{ActorId, Participant};
 use crate::shm::event::Waited;
@@ -63,6 +64,8 @@ pub(crate) enum Next {
     },
     /// Somebody asked the actor to stop, and nothing is left to be handled first.
     Stop,
+    /// There is something else than messages to look at; said once.
+    News,
     TimedOut,
 }
 
@@ -154,8 +157,8 @@ impl Mailbox {
     #[inline]
     pub(crate) fn try_next(&self, buffer: &mut Vec<u8>) -> Option<Next> {
         let state = &self.window.header().state.flags;
-        if window::has_flags(state, flags::STOP_NOW) {
-            return Some(Next::Stop);
+        if window::has_flags(state, flags::STOP_NOW | flags::NEWS) {
+            return Some(self.beside_messages());
         }
         loop {
             match slots::take_next(&self.window, self.window.segment.me()) {
@@ -173,6 +176,17 @@ impl Mailbox {
                 }
             }
         }
+    }
+
+    /// What goes before any message.
+    #[cold]
+    fn beside_messages(&self) -> Next {
+        if window::has_flags(&self.window.header().state.flags, flags::STOP_NOW) {
+            return Next::Stop;
+        }
+        // Cleared first: who comes during the look says so again.
+        window::clear_flags(&self.window, flags::NEWS);
+        Next::News
     }
 
     /// Copies the message at a claimed position: the payload into `buffer`.

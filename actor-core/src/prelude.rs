@@ -7,4 +7,4 @@ pub use crate::actor::{
 pub use crate::core::{Intensity, Restart, Shutdown};
 pub use crate::exit::{ExitReason, ExitReport};
 pub use crate::supervisor::{ChildSpec, Supervisor};
-pub use actor_macros::{Actor, call, cast, handlers, init, terminate};
+pub use actor_macros::{Actor, call, cast, handlers, info, init, terminate};

@@ -23,6 +23,7 @@ pub(crate) struct Block {
     /// The name of the actor's type, without its arguments.
     pub(crate) ident: Ident,
     pub(crate) handlers: Vec<Handler>,
+    pub(crate) infos: Vec<Method>,
     pub(crate) inits: Vec<Method>,
     pub(crate) terminates: Vec<Method>,
 }
@@ -105,7 +106,8 @@ impl Block {
     /// Only where sorting is impossible: two of our attributes on one method, or unreadable options.
     pub(crate) fn new(mut original: ItemImpl, ident: Ident) -> (Block, Result<()>) {
         let mut outcome = Ok(());
-        let (mut handlers, mut inits, mut terminates) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut handlers, mut infos) = (Vec::new(), Vec::new());
+        let (mut inits, mut terminates) = (Vec::new(), Vec::new());
         for item in &mut original.items {
             let ImplItem::Fn(item) = item else { continue };
             let ours: Vec<Attribute> = item.attrs.extract_if(.., |attr| is_ours(attr)).collect();
@@ -122,11 +124,12 @@ impl Block {
                 // The compiler itself reports the second method of a name; once is enough.
                 Role::Handler(..) if is_repeated(&handlers, &method) => {}
                 Role::Handler(kind, options) => handlers.push(Handler { kind, options, method }),
+                Role::Info => infos.push(method),
                 Role::Init => inits.push(method),
                 Role::Terminate => terminates.push(method),
             }
         }
-        (Block { original, ident, handlers, inits, terminates }, outcome)
+        (Block { original, ident, handlers, infos, inits, terminates }, outcome)
     }
 }
 
@@ -146,12 +149,13 @@ fn is_repeated(handlers: &[Handler], method: &Method) -> bool {
 
 enum Role {
     Handler(Kind, HandlerOptions),
+    Info,
     Init,
     Terminate,
 }
 
 fn is_ours(attr: &Attribute) -> bool {
-    ["call", "cast", "init", "terminate"].iter().any(|name| attr.path().is_ident(name))
+    ["call", "cast", "info", "init", "terminate"].iter().any(|name| attr.path().is_ident(name))
 }
 
 fn role(ours: &[Attribute]) -> Result<Option<Role>> {
@@ -161,8 +165,8 @@ fn role(ours: &[Attribute]) -> Result<Option<Role>> {
         [_, second, ..] => {
             return Err(syn::Error::new_spanned(
                 second,
-                "a method has one of `#[call]`, `#[cast]`, `#[init]` and `#[terminate]`: remove \
-                 this one or the other",
+                "a method has one of `#[call]`, `#[cast]`, `#[info]`, `#[init]` and `#[terminate]`: \
+                 remove this one or the other",
             ));
         }
     };
@@ -172,7 +176,13 @@ fn role(ours: &[Attribute]) -> Result<Option<Role>> {
     } else if path.is_ident("cast") {
         Role::Handler(Kind::Cast, HandlerOptions::read(attr)?)
     } else {
-        let (name, role) = if path.is_ident("init") { ("init", Role::Init) } else { ("terminate", Role::Terminate) };
+        let (name, role) = if path.is_ident("info") {
+            ("info", Role::Info)
+        } else if path.is_ident("init") {
+            ("init", Role::Init)
+        } else {
+            ("terminate", Role::Terminate)
+        };
         if !matches!(attr.meta, syn::Meta::Path(_)) {
             return Err(syn::Error::new_spanned(attr, format!("`#[{name}]` has no options: remove them")));
         }

@@ -73,6 +73,7 @@ pub fn derive_actor(input: TokenStream) -> TokenStream {
 ///
 /// * [`#[call]`](macro@call): request and reply; the caller gets what the method returns.
 /// * [`#[cast]`](macro@cast): one way; a returned `Err` ends the actor.
+/// * [`#[info]`](macro@info): what the actor is told that nobody has sent, such as the end of another.
 /// * [`#[init]`](macro@init): makes the actor from other arguments than itself.
 /// * [`#[terminate]`](macro@terminate): runs before an orderly end.
 ///
@@ -192,6 +193,53 @@ pub fn call(_options: TokenStream, input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn cast(_options: TokenStream, input: TokenStream) -> TokenStream {
     expand::alone::handler_attribute("cast", input.into()).into()
+}
+
+/// In a [`#[handlers]`](macro@handlers) block: what the actor is told that nobody has sent, between two
+/// messages.
+///
+/// The method takes `&mut self` or `&self`, one argument whose type decides what it is told (`Down`,
+/// `ExitSignal`, or `Info` for all that no other handler takes), and where it likes a
+/// `&mut Context<Self>`. It may be `async`. It returns nothing, or `Result<(), E>` whose `Err` ends the
+/// actor as `Failed`.
+///
+/// ```
+/// # use actor_core::prelude::*;
+/// # use actor_core::queue::Queue;
+/// # use actor_core::{ExitSignal, Peer};
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Actor, Serialize, Deserialize)]
+/// struct Friend {
+///     diary: Queue<String>,
+/// }
+///
+/// #[handlers]
+/// impl Friend {
+///     #[call]
+///     fn befriend(&mut self, other: Peer, context: &mut Context<Self>) {
+///         context.trap_exit();
+///         context.link(other).expect("the node is there");
+///     }
+///
+///     #[info]
+///     fn exit(&mut self, exit: ExitSignal) {
+///         let _ = self.diary.send(format!("a friend {}", exit.reason));
+///     }
+/// }
+///
+/// # fn main() -> actor_core::Result<()> {
+/// let diary = Queue::bounded(8)?;
+/// let (one, other) = (Friend { diary: diary.clone() }.spawn()?, Friend { diary: diary.clone() }.spawn()?);
+/// one.befriend(other.incarnation().expect("it is up").into()).wait()?;
+/// other.stop()?;
+/// assert_eq!(diary.recv()?, "a friend stopped as asked");
+/// assert!(one.is_alive());
+/// # Ok(())
+/// # }
+/// ```
+#[proc_macro_attribute]
+pub fn info(_options: TokenStream, input: TokenStream) -> TokenStream {
+    expand::alone::handler_attribute("info", input.into()).into()
 }
 
 /// In a [`#[handlers]`](macro@handlers) block: makes the actor, in its own process, from the

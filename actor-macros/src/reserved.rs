@@ -9,7 +9,7 @@ pub(crate) const NAMES: &[&str] = &[
     // Methods of `ActorRef`, now and later.
     "calls", "id", "name", "incarnation", "in_life", "stop", "stop_now", "stop_timeout", "stop_deadline", "kill",
     "is_alive", "status", "pid", "join", "link", "unlink", "monitor", "demonitor", "register", "unregister",
-    "cast", "call", "send", "spawn", "spawn_with", "define",
+    "cast", "call", "send", "spawn", "spawn_with", "spawn_link", "define",
     // Methods of common traits, as long as they take `self`.
     "clone", "clone_from", "clone_into", "to_owned", "eq", "ne", "cmp", "partial_cmp", "lt", "le",
     "gt", "ge", "max", "min", "clamp", "hash", "fmt", "to_string", "into", "try_into", "borrow",

@@ -5,15 +5,18 @@
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{GenericArgument, PathArguments, ReturnType, Type};
+use syn::{GenericArgument, Ident, PathArguments, ReturnType, Type};
+
+/// The last path segment of `T`, such as `Down` of `actor_core::Down`.
+pub(crate) fn last_name(ty: &Type) -> Option<&Ident> {
+    let Type::Path(path) = ty else { return None };
+    path.path.segments.last().map(|segment| &segment.ident)
+}
 
 /// The last path segment of `&T` or `&mut T`, such as `Context` of `&mut Context<Self>`.
 pub(crate) fn borrowed_name(ty: &Type) -> Option<String> {
     let Type::Reference(reference) = ty else { return None };
-    match &*reference.elem {
-        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
-        _ => None,
-    }
+    last_name(&reference.elem).map(Ident::to_string)
 }
 
 /// The two halves of a `Result`; with an alias such as `io::Result<T>`, as projections.

@@ -38,6 +38,8 @@ impl Block {
         }
         at_most_one(&mut outcome, &self.inits, "`#[init]`");
         at_most_one(&mut outcome, &self.terminates, "`#[terminate]`");
+        self.infos.iter().for_each(|info| validate_info(&mut outcome, info));
+        different_infos(&mut outcome, &self.infos);
         self.inits.iter().for_each(|init| validate_init(&mut outcome, init));
         self.terminates.iter().for_each(|method| validate_terminate(&mut outcome, method));
         outcome
@@ -103,6 +105,58 @@ impl Handler {
         if self.kind == Kind::Cast && !types::is_unit(&self.method.signature.output) && !is_result {
             let message = "nobody waits for the outcome of a cast: return nothing, or `Result<(), E>` \
                            whose `Err` ends the actor, or make it a `#[call]`";
+            combine(outcome, Error::new_spanned(ty, message));
+        }
+    }
+}
+
+fn validate_info(outcome: &mut Result<()>, info: &Method) {
+    borrows_self(outcome, info, "an `#[info]` handler works on the actor");
+    plain_signature(outcome, &info.signature);
+    one_context(outcome, info);
+    no_reason(outcome, info);
+    let mut arguments = info.arguments();
+    match arguments.next() {
+        None => {
+            let message = "an `#[info]` handler is told something: give it a parameter of type `Down`, \
+                           `ExitSignal` or `Info`";
+            combine(outcome, Error::new_spanned(info.ident(), message));
+        }
+        Some(ty) => {
+            if let Some(reference) = types::find_reference(ty) {
+                let message = format!("what an actor is told is its own: take `{}`", types::owned_form(reference),);
+                combine(outcome, Error::new_spanned(reference, message));
+            }
+            if let Type::ImplTrait(ty) = ty {
+                let message = "the type decides what the handler is told: name it";
+                combine(outcome, Error::new_spanned(ty, message));
+            }
+        }
+    }
+    if let Some(second) = arguments.next() {
+        let message = "an `#[info]` handler is told one thing, and lent a `&mut Context<Self>`: remove this \
+                       parameter";
+        combine(outcome, Error::new_spanned(second, message));
+    }
+    if let Some(ty) = info.output()
+        && !types::is_unit(&info.signature.output)
+        && types::result_parts(ty).is_none()
+    {
+        let message = "nobody waits for what an `#[info]` handler returns: return nothing, or \
+                       `Result<(), E>` whose `Err` ends the actor";
+        combine(outcome, Error::new_spanned(ty, message));
+    }
+}
+
+/// The second handler of a type would never be told anything.
+fn different_infos(outcome: &mut Result<()>, infos: &[Method]) {
+    // With `cfg`, one of several remains.
+    let fixed = infos.iter().filter(|info| !info.attrs.iter().any(|attr| attr.path().is_ident("cfg")));
+    let types: Vec<&Type> = fixed.filter_map(|info| info.arguments().next()).collect();
+    for (at, ty) in types.iter().enumerate() {
+        let name = types::last_name(ty);
+        if name.is_some() && types[..at].iter().any(|earlier| types::last_name(earlier) == name) {
+            let message = "another `#[info]` handler is told this already: remove one";
             combine(outcome, Error::new_spanned(ty, message));
         }
     }

@@ -17,6 +17,13 @@ pub struct Keeper {
     is_deaf: bool,
 }
 
+impl Keeper {
+    /// One that stops when it is asked.
+    pub fn named(name: &str) -> Keeper {
+        Keeper { name: name.into(), is_deaf: false }
+    }
+}
+
 #[handlers]
 impl Keeper {
     /// Twice the number.

@@ -15,8 +15,9 @@ use super::behaviour::Actor;
 use super::context;
 use super::error::StopError;
 use crate::exit::ExitReport;
-use crate::id::{ActorId, Incarnation};
-use crate::mailbox::Mailbox;
+use crate::id::{ActorId, Incarnation, Peer};
+use crate::link::{self, Found, LinkError, Monitor, MonitorError, Sealed};
+use crate::mailbox::{Mailbox, NEWS_HANDLER};
 use crate::node::{self, Answer, Request};
 use crate::time::Deadline;
 
@@ -52,6 +53,7 @@ use crate::time::Deadline;
 /// | end it after the message in hand | [`stop_now`](ActorRef::stop_now) |
 /// | end it, whatever it does | [`kill`](ActorRef::kill) |
 /// | see what it does | [`status`](ActorRef::status), [`is_alive`](ActorRef::is_alive) |
+/// | be told of its end, or share it | [`monitor`](ActorRef::monitor), [`link`](ActorRef::link) |
 pub struct ActorRef<A: Actor>(A::Calls);
 
 /// What every calls type is: an address with methods.
@@ -78,7 +80,8 @@ pub struct Address {
 pub struct ActorStatus {
     /// Which of its lives this is; `None` between two lives.
     pub incarnation: Option<Incarnation>,
-    /// The handler that runs and since how long, to within a few milliseconds.
+    /// The handler that runs and since how long, to within a few milliseconds; all `#[info]` handlers are
+    /// `info`.
     pub handling: Option<(&'static str, Duration)>,
     /// Messages handled in this life.
     pub handled: u64,
@@ -194,6 +197,30 @@ impl<A: Actor> ActorRef<A> {
         self.end(Request::KillActor { actor: self.id(), only: None }, Duration::ZERO)
     }
 
+    /// Has this process told of the end of the actor's present life; see [`link::monitor`].
+    ///
+    /// # Errors
+    /// See [`MonitorError`].
+    pub fn monitor(&self) -> Result<Monitor, MonitorError> {
+        link::monitor(self)
+    }
+
+    /// Links this process and the actor's present life; see [`link::link`](link::link()).
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn link(&self) -> Result<(), LinkError> {
+        link::link(self)
+    }
+
+    /// Cuts the link between this process and the actor's present life; see [`link::unlink`].
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn unlink(&self) -> Result<(), LinkError> {
+        link::unlink(self)
+    }
+
     fn end(&self, request: Request, timeout: Duration) -> Result<ExitReport, StopError> {
         end(A::OPTIONS.name, self.id(), &request, timeout)
     }
@@ -221,7 +248,17 @@ pub(super) fn end(
     }
 }
 
+impl<A: Actor> Sealed for ActorRef<A> {
+    fn found(&self) -> Found {
+        let ended = Found { peer: Peer::Actor(Incarnation { actor: self.id(), life: 0 }), process: None };
+        Found::of_actor(self.id()).unwrap_or(ended)
+    }
+}
+
 fn handler_name<A: Actor>(handler: u16) -> &'static str {
+    if handler == NEWS_HANDLER {
+        return "info";
+    }
     A::HANDLERS.get(usize::from(handler)).copied().unwrap_or("?")
 }
 

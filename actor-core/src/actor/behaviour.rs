@@ -16,6 +16,7 @@ use super::actor_ref::Calls;
 use super::context::Context;
 use super::dispatch::{Delivery, Handled};
 use super::handler::Codec;
+use super::info::Info;
 use crate::exit::ExitReason;
 pub use crate::mailbox::OnCrash;
 
@@ -118,6 +119,14 @@ pub trait Actor: Sized + 'static {
 
     /// Hands a message to the method that it is for.
     fn dispatch(&mut self, delivery: Delivery<'_>, context: &mut Context<Self>) -> Handled;
+
+    /// Tells the actor what nobody has sent, between two messages.
+    ///
+    /// # Errors
+    /// The actor ends, as failed.
+    fn info(&mut self, info: Info, _context: &mut Context<Self>) -> Result<(), Failure> {
+        info.unhandled()
+    }
 
     /// Runs before an orderly end: a stop, or a failure that the actor declared itself. A panic
     /// and a kill leave no time for it.

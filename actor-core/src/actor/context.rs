@@ -5,8 +5,10 @@ use std::marker::PhantomData;
 
 use super::actor_ref::ActorRef;
 use super::behaviour::{Actor, Failure};
+use super::info::Info;
 use crate::exit::ExitReason;
 use crate::id::{ActorId, Incarnation};
+use crate::link::{self, Told};
 use crate::mailbox::{Envelope, Mailbox};
 use crate::shm::slots::Claim;
 
@@ -35,9 +37,26 @@ pub struct Context<A: Actor> {
     life: u32,
     /// How often the message in hand was delivered, this time included; 0 outside of handlers.
     deliveries: u32,
-    /// Why the actor ends after the message in hand.
-    ending: Option<ExitReason>,
+    /// Why the actor ends after what it has in hand.
+    ending: Option<Ending>,
     actor: PhantomData<fn() -> A>,
+}
+
+/// How an actor comes to its orderly end.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// By itself, or because it was asked to.
+    Own(ExitReason),
+    /// Whoever has started it has ended like this, and it would not die of that.
+    WithParent(ExitReason),
+}
+
+impl Ending {
+    pub(super) fn reason(&self) -> &ExitReason {
+        match self {
+            Ending::Own(reason) | Ending::WithParent(reason) => reason,
+        }
+    }
 }
 
 thread_local! {
@@ -73,8 +92,31 @@ impl<A: Actor> Context<A> {
         }
     }
 
-    pub(super) fn take_ending(&mut self) -> Option<ExitReason> {
+    pub(super) fn take_ending(&mut self) -> Option<Ending> {
         self.ending.take()
+    }
+
+    /// Has the actor told what there is to be told beside messages, until it decides to end.
+    pub(super) fn tell(&mut self, actor: &mut A) {
+        link::look();
+        while self.ending.is_none()
+            && let Some(told) = link::next_told()
+        {
+            let info = match told {
+                Told::Down(down) => Info::Down(down),
+                Told::Exit(signal, false) => Info::Exit(signal),
+                Told::Exit(signal, true) => {
+                    self.ending = Some(Ending::WithParent(signal.reason));
+                    return;
+                }
+            };
+            self.mailbox.stamp_news(true);
+            let outcome = actor.info(info, self);
+            self.mailbox.stamp_news(false);
+            if let Err(failure) = outcome {
+                self.fail(failure);
+            }
+        }
     }
 
     /// The actor's own address, to hand out.
@@ -111,11 +153,11 @@ impl<A: Actor> Context<A> {
     /// Ends the actor normally after the message in hand. What is queued waits for the next life
     /// if there is one; else calls fail and casts become dead letters.
     pub fn stop(&mut self) {
-        self.ending.get_or_insert(ExitReason::Normal);
+        self.ending.get_or_insert(Ending::Own(ExitReason::Normal));
     }
 
     /// Ends the actor as failed after the message in hand.
     pub fn fail(&mut self, failure: Failure) {
-        self.ending.get_or_insert(failure.into_reason());
+        self.ending.get_or_insert(Ending::Own(failure.into_reason()));
     }
 }

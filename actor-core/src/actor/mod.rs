@@ -15,10 +15,12 @@ mod error;
 mod future;
 pub mod handler;
 mod incarnation;
+mod info;
 mod main_guard;
 mod post;
 mod run;
 mod spawn;
+mod tied;
 
 pub use actor_ref::{ActorRef, ActorStatus, Address, Calls};
 pub use behaviour::{Actor, ActorOptions, Failure, Message, OnCrash, Runtime};
@@ -27,6 +29,7 @@ pub use cast::Cast;
 pub use context::Context;
 pub use dispatch::{Delivery, Handled};
 pub use error::{CallError, Operation, SendError, SpawnError, StopError};
+pub use info::{FromInfo, Info};
 pub use spawn::{Definition, Spawn, SpawnOptions, StartsItself};
 
 // For generated code only.

@@ -1,45 +1,56 @@
-//! The life of an actor in its process: init, then message after message, then terminate.
+//! The life of an actor in its process: init, then message after message and what it is told in between,
+//! then terminate.
 //!
 //! Everything that can go wrong here ends the process, and the node takes it from there: a panic
 //! leaves the message in hand where it is, and what becomes of it stands in its envelope. An
 //! orderly end is one that returns from [`live`].
 
 use super::behaviour::{Actor, Failure};
-use super::context::Context;
+use super::context::{Context, Ending};
 use super::dispatch::{Delivery, Outcome};
 use crate::boot::Start;
 use crate::exit::ExitReason;
+use crate::link;
 use crate::mailbox::{Envelope, Mailbox, Next};
-use crate::node::{self, Life, Request};
+use crate::node::{self, LastWord, Life, Request};
 use crate::planted::{self, planted};
 use crate::reply::{self, ReplyKind};
 use crate::shm::blob;
+use crate::shm::slots::Claim;
 use crate::time::Deadline;
 
 /// Where the process of an actor of type `A` begins; entered by offset.
 pub(crate) fn actor_main<A: Actor>(start: Start) {
-    node::live(start, |life| {
-        let mut reason = None;
-        (A::OPTIONS.runtime.around)(&mut || reason = Some(live::<A>(life)));
-        reason.unwrap_or_else(|| ExitReason::Failed("the runtime around the actor never ran it".to_owned()))
+    node::live_to_word(start, |life| {
+        let mut ending = None;
+        (A::OPTIONS.runtime.around)(&mut || ending = Some(live::<A>(life)));
+        match ending {
+            Some(Ending::Own(reason)) => LastWord::Reason(reason),
+            Some(Ending::WithParent(_)) => LastWord::Linked,
+            None => LastWord::Reason(ExitReason::Failed("the runtime around the actor never ran it".to_owned())),
+        }
     })
 }
 
-pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
+pub(super) fn live<A: Actor>(life: &Life) -> Ending {
     let mailbox = life.incarnation.and_then(|incarnation| Mailbox::attach(incarnation.actor));
     let (Some(mailbox), Some(incarnation)) = (mailbox, life.incarnation) else {
-        return ExitReason::NoProc;
+        return Ending::Own(ExitReason::NoProc);
     };
     let mut context = Context::new(mailbox, incarnation.life);
     let mut actor = match init::<A>(life, &mut context) {
         Ok(actor) => actor,
-        Err(failure) => return failure.into_reason(),
+        Err(failure) => return Ending::Own(failure.into_reason()),
     };
     life.is_ready();
     let mut buffers = Buffers::default();
-    let reason = loop {
-        if let Some(reason) = context.take_ending() {
-            break reason;
+    let ending = loop {
+        if let Some(ending) = context.take_ending() {
+            break ending;
+        }
+        if link::has_local() {
+            context.tell(&mut actor);
+            continue;
         }
         let next = mailbox.next_awake(&mut buffers.message).unwrap_or_else(|| {
             buffers.trim();
@@ -47,11 +58,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
         });
         match next {
             Next::Message { envelope, position } if !envelope.is_for(incarnation.life) => {
-                if envelope.reply.is_some() {
-                    mailbox.mark_handled(position);
-                }
-                outlived(&mailbox, &envelope);
-                mailbox.acknowledge(position);
+                outlived(&mailbox, &envelope, position);
             }
             Next::Message { envelope, position } => {
                 context.begin(&envelope, position);
@@ -69,12 +76,13 @@ pub(super) fn live<A: Actor>(life: &Life) -> ExitReason {
                 // Dead before this line: a call is replied to, so recovery does not run it again.
                 context.finish(position, handled.failure);
             }
-            Next::Stop => break ExitReason::Shutdown(None),
+            Next::News => context.tell(&mut actor),
+            Next::Stop => break Ending::Own(ExitReason::Shutdown(None)),
             Next::TimedOut => {}
         }
     };
-    actor.terminate(&reason, &mut context);
-    reason
+    actor.terminate(ending.reason(), &mut context);
+    ending
 }
 
 fn init<A: Actor>(life: &Life, context: &mut Context<A>) -> Result<A, Failure> {
@@ -119,11 +127,15 @@ fn reply(mailbox: &Mailbox, envelope: &Envelope, outcome: &Outcome, text: &[u8])
 }
 
 /// The message in hand was for an earlier life.
-fn outlived(mailbox: &Mailbox, envelope: &Envelope) {
+fn outlived(mailbox: &Mailbox, envelope: &Envelope, claim: Claim) {
+    if envelope.reply.is_some() {
+        mailbox.mark_handled(claim);
+    }
     match envelope.reply {
         Some(address) => drop(reply::answer(address, ReplyKind::NoProc, &[])),
         None => refuse(mailbox, "the life that it was for is over".to_owned()),
     }
+    mailbox.acknowledge(claim);
 }
 
 fn refuse(mailbox: &Mailbox, why: String) {

@@ -55,6 +55,17 @@ pub trait Spawn: Actor {
         Definition { args: self, options }.spawn()
     }
 
+    /// [`spawn`](Spawn::spawn) of an actor that is [linked](crate::link) to this process from its beginning.
+    ///
+    /// # Errors
+    /// As for [`spawn`](Spawn::spawn).
+    fn spawn_link(self) -> Result<ActorRef<Self>, SpawnError<Self::InitError>>
+    where
+        Self: StartsItself,
+    {
+        Definition::new(self).spawn_link()
+    }
+
     /// The definition of an actor whose `#[init]` makes it from other arguments than itself:
     /// `Indexer::define(path).spawn()?`.
     fn define(args: Self::Args) -> Definition<Self> {
@@ -163,7 +174,21 @@ impl<A: Actor> Definition<A> {
     /// # Errors
     /// See [`SpawnError`]; nothing of the actor is left then.
     pub fn spawn(&self) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
-        let spec = self.spec()?;
+        self.start(self.spec()?)
+    }
+
+    /// [`spawn`](Definition::spawn) of an actor that is [linked](crate::link) to this process from its
+    /// beginning: no death of either comes before the link. If the actor does not come up, that is an error
+    /// here and no exit signal.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; nothing of the actor is left then.
+    pub fn spawn_link(&self) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
+        let parent = node::as_parent().map_err(|text| self.system(text))?;
+        self.start(ActorSpec { parent: Some(parent), ..self.spec()? })
+    }
+
+    fn start(&self, spec: ActorSpec) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
         let deadline = Deadline::after(self.options.start_timeout.saturating_add(SETTLE_TIMEOUT));
         match node::ask(&Request::SpawnActor(spec), deadline) {
             Ok(Answer::Spawned(actor)) => Ok(ActorRef::new(actor)),
@@ -198,6 +223,7 @@ impl<A: Actor> Definition<A> {
             mailbox,
             start_timeout: self.options.start_timeout,
             stderr: self.options.stderr,
+            parent: None,
         })
     }
 

@@ -42,7 +42,7 @@ fn spawn<A: Actor>(args: A::Args) -> Lived<A> {
         incarnation: Some(Incarnation { actor: mailbox.id(), life: 1 }),
         args: encoded,
     };
-    let life = thread::spawn(move || run::live::<A>(&life));
+    let life = thread::spawn(move || run::live::<A>(&life).reason().clone());
     Lived { actor: ActorRef::new(mailbox.id()), mailbox, life }
 }
 

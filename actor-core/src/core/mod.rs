@@ -1,13 +1,14 @@
-//! Supervision as a pure function: `event, now → actions`.
+//! What is decided, as pure functions: supervision, `event, now → actions`, and what follows from links
+//! and monitors.
 //!
 //! Nothing in here waits, reads a clock, starts a process or logs. A driver tells a
 //! [`Supervision`] what happened and when, and carries out the [`Action`]s that come back; a
-//! simulator can be the driver just as well, which is how the rules are tested. Only `exit` and
-//! time stand below this module.
+//! simulator can be the driver just as well, which is how the rules are tested. Only `exit`, `id`
+//! and time stand below this module.
 //!
 //! Read `spec.rs` for all that can be said about a child, then the three tables (`decision.rs`:
 //! restart or not, `intensity.rs`: how often, `plan.rs`: who else), then `supervision.rs`, where
-//! they are put together.
+//! they are put together. `ties.rs` stands for itself.
 
 mod decision;
 mod intensity;
@@ -15,6 +16,7 @@ mod plan;
 mod spec;
 mod status;
 mod supervision;
+mod ties;
 
 pub use intensity::Intensity;
 pub use spec::{AutoShutdown, Backoff, Restart, Shutdown, SpecError, Strategy};
@@ -24,3 +26,4 @@ pub(crate) use spec::{ChildRules, SupervisorRules};
 #[cfg(feature = "testing")]
 pub use supervision::simulation;
 pub(crate) use supervision::{Action, ChildKey, ChildState, Event, Outcome, Report, Supervision, TimerId};
+pub(crate) use ties::{Consequence, Ties, at_other_end, travelling};

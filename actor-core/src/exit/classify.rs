@@ -20,6 +20,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) killed_by: Option<KilledBy>,
     /// Whether the kernel reported that it killed this process for memory.
     pub(crate) oom: bool,
+    /// The reason that came to it through a link, if one did.
+    pub(crate) linked: Option<&'a ExitReason>,
 }
 
 /// How the kernel says that a process ended.
@@ -36,9 +38,14 @@ pub(crate) enum WaitStatus {
 
 /// Decides why a process ended.
 pub(crate) fn classify(evidence: Evidence<'_>) -> ExitReason {
-    let Evidence { status, record, killed_by, oom } = evidence;
-    if let Some(record) = record.filter(|record| agrees(record.kind, status)) {
-        return from_record(record);
+    let Evidence { status, record, killed_by, oom, linked } = evidence;
+    if let Some(reason) = linked.filter(|_| came_by_link(evidence)) {
+        return reason.clone();
+    }
+    if let Some(record) = record.filter(|record| agrees(record.kind, status))
+        && let Some(reason) = from_record(record)
+    {
+        return reason;
     }
     match status {
         WaitStatus::Unknown => ExitReason::Lost,
@@ -54,6 +61,17 @@ pub(crate) fn classify(evidence: Evidence<'_>) -> ExitReason {
     }
 }
 
+/// Whether a process died of what came to it through a link, and not of something else before that: we
+/// have killed it for this, or it says so itself.
+pub(crate) fn came_by_link(evidence: Evidence<'_>) -> bool {
+    let Evidence { status, record, killed_by, oom, linked } = evidence;
+    let was_killed = matches!(status, WaitStatus::Signaled { signal: SIGKILL, .. })
+        && matches!(killed_by, Some(KilledBy::Link(_)))
+        && !oom;
+    let says_so = record.is_some_and(|record| record.kind == EndKind::Linked && agrees(record.kind, status));
+    linked.is_some() && (was_killed || says_so)
+}
+
 /// Whether a process that wrote a record of this kind, and did nothing else, ends like this.
 fn agrees(kind: EndKind, status: WaitStatus) -> bool {
     match status {
@@ -64,20 +82,23 @@ fn agrees(kind: EndKind, status: WaitStatus) -> bool {
     }
 }
 
-fn from_record(record: &EndRecord) -> ExitReason {
+/// What the record says. `None`: that the reason came through a link, by which none has come.
+fn from_record(record: &EndRecord) -> Option<ExitReason> {
     let text = record.text.clone();
-    match record.kind {
+    Some(match record.kind {
         EndKind::Normal => ExitReason::Normal,
         EndKind::Shutdown => ExitReason::Shutdown(Some(text).filter(|text| !text.is_empty())),
         EndKind::Failed | EndKind::InitFailed => ExitReason::Failed(text),
         EndKind::Panicked => ExitReason::Panicked { message: text, location: record.location.clone() },
         EndKind::DoNotRestart => ExitReason::DoNotRestart(text),
-    }
+        EndKind::Linked => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Peer;
 
     const STATUSES: [WaitStatus; 9] = [
         WaitStatus::Exited(0),
@@ -97,7 +118,7 @@ mod tests {
 
     fn reason(status: WaitStatus, kind: Option<EndKind>, killed_by: Option<KilledBy>, oom: bool) -> ExitReason {
         let record = kind.map(record);
-        classify(Evidence { status, record: record.as_ref(), killed_by, oom })
+        classify(Evidence { status, record: record.as_ref(), killed_by, oom, linked: None })
     }
 
     /// What the status alone says.
@@ -176,7 +197,31 @@ mod tests {
     #[test]
     fn shutdown_without_a_word_has_no_text() {
         let record = EndRecord { kind: EndKind::Shutdown, text: String::new(), location: String::new() };
-        let evidence = Evidence { status: WaitStatus::Exited(0), record: Some(&record), killed_by: None, oom: false };
+        let status = WaitStatus::Exited(0);
+        let evidence = Evidence { status, record: Some(&record), killed_by: None, oom: false, linked: None };
         assert_eq!(classify(evidence), ExitReason::Shutdown(None));
+    }
+
+    /// All statuses and records, with and without a kill for the link: it counts for these two alone.
+    #[test]
+    fn a_link_counts_with_our_kill_or_with_its_record() {
+        let came = ExitReason::ExitCode(77);
+        let link = KilledBy::Link(Peer::Main);
+        let kills = [None, Some(link), Some(KilledBy::User)];
+        for kind in EndKind::ALL.map(Some).into_iter().chain([None]) {
+            for (status, killed_by) in STATUSES.iter().flat_map(|status| kills.map(|by| (*status, by))) {
+                for oom in [false, true] {
+                    let record = kind.map(record);
+                    let evidence = Evidence { status, record: record.as_ref(), killed_by, oom, linked: Some(&came) };
+                    let is_kill = status == WaitStatus::Signaled { signal: 9, core: false };
+                    let says_so = kind == Some(EndKind::Linked) && status == WaitStatus::Exited(1);
+                    let expected = match (is_kill && killed_by == Some(link) && !oom) || says_so {
+                        true => came.clone(),
+                        false => reason(status, kind, killed_by, oom),
+                    };
+                    assert_eq!(classify(evidence), expected, "{status:?} {kind:?} {killed_by:?} {oom}");
+                }
+            }
+        }
     }
 }

@@ -13,6 +13,6 @@ mod tail;
 pub use reason::{ExitReason, KilledBy};
 pub use report::{ExitReport, InHand, ResourceUsage};
 
-pub(crate) use classify::{Evidence, WaitStatus, classify};
+pub(crate) use classify::{Evidence, WaitStatus, came_by_link, classify};
 pub(crate) use record::{EndKind, EndRecord, LOCATION_BYTES_MAX, TEXT_BYTES_MAX, clip};
 pub(crate) use tail::Tail;

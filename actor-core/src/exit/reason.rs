@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ActorId;
+use crate::id::Peer;
 
 /// Why a process is no more.
 ///
@@ -82,8 +82,8 @@ pub enum KilledBy {
     Limit,
     /// Its node ended.
     NodeExit,
-    /// An actor that it is linked to was killed.
-    Link(ActorId),
+    /// This one was killed, and there is a link from it, perhaps by way of others.
+    Link(Peer),
 }
 
 impl ExitReason {
@@ -153,7 +153,7 @@ impl fmt::Display for KilledBy {
             KilledBy::Hung => f.write_str("because it gave no sign of life"),
             KilledBy::Limit => f.write_str("because it went over a limit"),
             KilledBy::NodeExit => f.write_str("because its node ended"),
-            KilledBy::Link(actor) => write!(f, "because of its link to {actor}"),
+            KilledBy::Link(peer) => write!(f, "because {peer} was, to which there is a link"),
         }
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum EndKind {
     Panicked = 4,
     InitFailed = 5,
     DoNotRestart = 6,
+    /// Whoever has started it has ended, and it ends for the same reason, which the node knows.
+    Linked = 7,
 }
 
 impl EndRecord {
@@ -47,13 +49,14 @@ impl EndRecord {
 }
 
 impl EndKind {
-    pub(crate) const ALL: [EndKind; 6] = [
+    pub(crate) const ALL: [EndKind; 7] = [
         EndKind::Normal,
         EndKind::Shutdown,
         EndKind::Failed,
         EndKind::Panicked,
         EndKind::InitFailed,
         EndKind::DoNotRestart,
+        EndKind::Linked,
     ];
 
     pub(crate) fn from_raw(raw: u32) -> Option<EndKind> {
@@ -69,7 +72,7 @@ impl EndKind {
     pub(crate) fn exit_code(self) -> i32 {
         match self {
             EndKind::Normal | EndKind::Shutdown => 0,
-            EndKind::Failed | EndKind::InitFailed | EndKind::DoNotRestart => 1,
+            EndKind::Failed | EndKind::InitFailed | EndKind::DoNotRestart | EndKind::Linked => 1,
             // What the Rust runtime uses for a panic in `main`.
             EndKind::Panicked => 101,
         }
@@ -109,7 +112,7 @@ mod tests {
         for kind in EndKind::ALL {
             assert_eq!(EndKind::from_raw(kind.raw()), Some(kind));
         }
-        for raw in [END_NONE, 7, u32::MAX] {
+        for raw in [END_NONE, 8, u32::MAX] {
             assert_eq!(EndRecord::from_raw(raw, b"text", b""), None);
         }
     }

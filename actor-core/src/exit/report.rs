@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::reason::ExitReason;
-use crate::id::ActorId;
+use crate::id::{ActorId, Peer};
 
 /// The account of one process's end.
 ///
@@ -42,8 +42,8 @@ pub struct ExitReport {
     pub actor: Option<ActorId>,
     /// Why it ended.
     pub reason: ExitReason,
-    /// The link by which the reason came, if it began elsewhere.
-    pub via: Option<ActorId>,
+    /// The other end of the link by which the reason came, if it began elsewhere.
+    pub via: Option<Peer>,
     /// Whether it left a core dump.
     pub core: bool,
     /// How long it lived.

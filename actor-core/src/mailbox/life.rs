@@ -11,6 +11,9 @@ use crate::id::Participant;
 use crate::shm::slots;
 use crate::shm::window::{self, flags};
 
+/// What is stamped instead of the number of a handler while something is handled that is no message.
+pub(crate) const NEWS_HANDLER: u16 = u16::MAX;
+
 impl Mailbox {
     /// Refuses new messages and asks the receiver to stop: after all messages, or after the one in
     /// hand.
@@ -24,6 +27,12 @@ impl Mailbox {
         window::has_flags(&self.window.header().state.flags, flags::STOP_AFTER | flags::STOP_NOW)
     }
 
+    /// Has the receiver look for news before the next message. Called after there is some.
+    pub(crate) fn announce_news(&self) {
+        window::set_flags(&self.window, flags::NEWS);
+        self.window.items().notify_each();
+    }
+
     /// Takes messages again, for a new life. Called by the node between two lives.
     pub(crate) fn reopen(&self) {
         window::clear_flags(&self.window, flags::CLOSING | flags::CLOSED_NOW | flags::STOP_AFTER | flags::STOP_NOW);
@@ -32,6 +41,8 @@ impl Mailbox {
 
     /// Notes that a life begins. Called by the node.
     pub(crate) fn begin_life(&self, life: u32) {
+        // News was for the process of the life before.
+        window::clear_flags(&self.window, flags::NEWS);
         let actor = &self.window.header().actor;
         actor.handling.store(0, Relaxed);
         actor.handled.store(0, Relaxed);
@@ -56,6 +67,13 @@ impl Mailbox {
         let actor = &self.window.header().actor;
         let participant = Participant(actor.participant.load(Acquire) as u16);
         (actor.life.load(Relaxed), (participant != Participant::NOBODY).then_some(participant))
+    }
+
+    /// Stamps that the receiver handles something that is no message, or that it has.
+    pub(crate) fn stamp_news(&self, handling: bool) {
+        let actor = &self.window.header().actor;
+        actor.since_ns.store(coarse_now_ns(), Relaxed);
+        actor.handling.store(if handling { u32::from(NEWS_HANDLER) + 1 } else { 0 }, Relaxed);
     }
 
     /// Stamps what the receiver does: a handler, or nothing.

@@ -33,6 +33,13 @@ pub(super) struct Actor {
     pub(super) deaths_in_hand: Vec<ExitReason>,
 }
 
+impl Actor {
+    /// The present life, or the last.
+    pub(super) fn incarnation(&self) -> Incarnation {
+        Incarnation { actor: self.mailbox.id(), life: self.life }
+    }
+}
+
 /// Who decides what happens when a life ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -48,6 +55,9 @@ pub(super) enum Owner {
 
 impl Node {
     pub(super) fn spawn_actor(&mut self, spec: ActorSpec, reply: Option<ReplyAddress>) {
+        if let Some(text) = self.cannot_be_parent(spec.parent) {
+            return self.answer(reply, &Answer::NotSpawned(SpawnFailure::System(text)));
+        }
         let started = self.make_actor(spec, Owner::Nobody).and_then(|id| {
             let index = index_of(id);
             if let Some(actor) = self.actors.get_mut(&index) {
@@ -117,6 +127,7 @@ impl Node {
             stderr: actor.spec.stderr,
             start_timeout: actor.spec.start_timeout,
             role: Role::Actor(index),
+            parent: actor.spec.parent,
         };
         let mailbox = actor.mailbox;
         // Before the process can look.

@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::request::{Answer, Counters, DeadLetter, Request};
+use super::request::{Answer, Counters, DeadLetter, LINKS_MAX, Request};
 use super::thread;
 use crate::boot::StartMethod;
-use crate::id::{ActorId, Participant};
+use crate::id::{ActorId, Participant, ProcessId};
 use crate::mailbox::{Envelope, Mailbox, OnCrash, PostError, ReplyAddress};
 use crate::reply::{OpenError, Purpose, ReplyKind, ReplySlot};
 use crate::shm::segment::{self, Segment};
@@ -67,6 +67,30 @@ pub(crate) fn ask(request: &Request, deadline: Deadline) -> Result<Answer, AskEr
     })
 }
 
+/// Tells the node something that it need not know before `about` ends, without waking it for that.
+///
+/// # Errors
+/// The node was not told, see [`AskError`].
+pub(crate) fn tell_quietly(request: &Request, about: ProcessId, deadline: Deadline) -> Result<(), AskError> {
+    let segment = ensure()?;
+    let record = segment.record(about.participant);
+    record.set_watched();
+    post(segment, request, None, deadline)?;
+    // In the first case the node may have looked for such requests before. In the second it sees to it
+    // that they do not keep others from its mailbox.
+    if record.is_dying() || record.generation() != about.generation || is_one_of_many() {
+        segment.ring_bell();
+    }
+    Ok(())
+}
+
+/// Says so for some of those who ask.
+fn is_one_of_many() -> bool {
+    const QUIET_MAX: u32 = 128;
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed) % QUIET_MAX == QUIET_MAX - 1
+}
+
 /// Tells the node something that it does not answer. What cannot be told in time is dropped.
 pub(crate) fn tell(request: &Request) {
     const PATIENCE: Duration = Duration::from_secs(1);
@@ -91,21 +115,39 @@ fn send(
     reply: Option<ReplyAddress>,
     deadline: Deadline,
 ) -> Result<(), AskError> {
+    post(segment, request, reply, deadline)?;
+    // The node thread waits for descriptors, not for the words of its mailbox.
+    segment.ring_bell();
+    Ok(())
+}
+
+/// Puts a request into the node's mailbox and leaves the node asleep.
+fn post(
+    segment: &'static Segment,
+    request: &Request,
+    reply: Option<ReplyAddress>,
+    deadline: Deadline,
+) -> Result<(), AskError> {
     let id = segment.node_mailbox().ok_or(AskError::Gone)?;
     let mailbox = Mailbox::attach(ActorId(id)).ok_or(AskError::Gone)?;
     let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply, life: 0, sender: segment.me() };
     wire::with_buffer(|buffer| {
         wire::encode_into(buffer, request)?;
-        mailbox.post(&envelope, buffer, deadline).map_err(|error| match error {
+        let posted = match mailbox.post(&envelope, buffer, Deadline::Now) {
+            // It may be full of what nobody has rung for.
+            Err(PostError::Full) => {
+                segment.ring_bell();
+                mailbox.post(&envelope, buffer, deadline)
+            }
+            posted => posted,
+        };
+        posted.map_err(|error| match error {
             PostError::Full => AskError::TimedOut,
             PostError::Closed | PostError::Gone => AskError::Gone,
             PostError::TooLarge { size, max } => AskError::TooLarge { size, max },
             PostError::NoMemory => AskError::Start(io::ErrorKind::OutOfMemory.into()),
         })
-    })?;
-    // The node thread waits for descriptors, not for the words of its mailbox.
-    segment.ring_bell();
-    Ok(())
+    })
 }
 
 /// The segment of this process, and in a process that is nobody's a node to go with it.
@@ -123,6 +165,22 @@ pub(crate) fn ensure() -> io::Result<&'static Segment> {
         thread::start(segment)?;
     }
     Ok(segment)
+}
+
+/// Exit signals that this process has taken from the node, and that nobody has taken here.
+pub(crate) static EXITS_WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// This process, as one to which another is to be linked from its beginning.
+///
+/// # Errors
+/// There is no node and can be none, or there are so many exit signals that nobody looks at.
+pub(crate) fn as_parent() -> Result<ProcessId, String> {
+    let segment = ensure().map_err(|error| error.to_string())?;
+    if LINKS_MAX <= EXITS_WAITING.load(Ordering::Relaxed) {
+        return Err(format!("there are {LINKS_MAX} exit signals that nobody has taken"));
+    }
+    let me = segment.me();
+    Ok(ProcessId { participant: me, generation: segment.record(me).generation() })
 }
 
 /// 0 is undecided, then [`StartMethod`] plus one.

@@ -19,16 +19,18 @@ use super::thread::{Node, Token};
 use super::timers::Timer;
 use super::waiters::Waiters;
 use crate::boot::{Arguments, Entry, Order, StartMethod, launch};
-use crate::exit::KilledBy;
-use crate::id::{ActorId, PARTICIPANTS_MAX, Participant, ProcessId, WindowId};
+use crate::exit::{ExitReason, ExitReport, KilledBy};
+use crate::id::{ActorId, PARTICIPANTS_MAX, Participant, Peer, ProcessId, WindowId};
 use crate::mailbox::ReplyAddress;
 use crate::shm::blob;
 use crate::shm::roster::Stage;
-use crate::sys::{Pid, Signal, epoll, pidfd};
+use crate::sys::{Pid, Signal, epoll, eventfd, pidfd};
 use crate::wire::Bytes;
 
 /// Arguments up to this size travel in the order itself.
 const INLINE_ARGS_MAX: usize = 2048;
+/// What there is to say of the end of what had no beginning.
+const NEVER_WAS: &str = "no process could be made";
 
 /// A process of this node, from its order to its end.
 pub(super) struct Process {
@@ -43,6 +45,12 @@ pub(super) struct Process {
     pub(super) is_ready: bool,
     pub(super) ordered_at: Instant,
     pub(super) killed_by: Option<KilledBy>,
+    /// Who it is for those that are tied to it.
+    pub(super) peer: Peer,
+    /// Who has started it, linked to it.
+    pub(super) parent: Option<ProcessId>,
+    /// The reason that it ends for if it ends by a link, and the other end of that.
+    pub(super) linked: Option<(ExitReason, Peer)>,
     pub(super) joiners: Waiters,
     /// The arguments, until the process is ready.
     pub(super) args: Option<WindowId>,
@@ -65,6 +73,8 @@ pub(super) struct Plan {
     pub(super) stderr: StderrMode,
     pub(super) start_timeout: Duration,
     pub(super) role: Role,
+    /// Whoever is to be linked to it from the beginning.
+    pub(super) parent: Option<ProcessId>,
 }
 
 /// Which participants are free.
@@ -104,8 +114,13 @@ impl Node {
             stderr: spec.stderr,
             start_timeout: spec.start_timeout,
             role: Role::Plain { reply, owner: Some(owner) },
+            parent: spec.parent,
         };
-        if let Err(failure) = self.launch(plan) {
+        let launched = match self.cannot_be_parent(spec.parent) {
+            Some(text) => Err(SpawnFailure::System(text)),
+            None => self.launch(plan),
+        };
+        if let Err(failure) = launched {
             self.answer(reply, &Answer::NotSpawned(failure));
         }
     }
@@ -149,20 +164,7 @@ impl Node {
             }
         };
         let id = ProcessId { participant, generation };
-        let process = Process {
-            id,
-            name: plan.name,
-            pid: None,
-            pidfd: None,
-            stderr,
-            role: plan.role,
-            group: self.groups.take(),
-            is_ready: false,
-            ordered_at: Instant::now(),
-            killed_by: None,
-            joiners: Waiters::default(),
-            args,
-        };
+        let process = self.ordered(id, plan.name, plan.role, plan.parent, stderr, args);
         self.segment.record(participant).group.store(process.group, Release);
         if let Role::Actor(index) = process.role
             && let Some(actor) = self.actors.get(&index)
@@ -171,6 +173,7 @@ impl Node {
             actor.mailbox.set_living(participant);
         }
         self.processes.insert(participant, process);
+        self.tie_to_parent(id);
         self.starting.push(participant);
         self.after(plan.start_timeout, Timer::StartTimeout(id));
         match method {
@@ -178,6 +181,39 @@ impl Node {
             StartMethod::Exec => self.execute_guarded(participant),
         }
         Ok(())
+    }
+
+    /// A process that is being made.
+    fn ordered(
+        &mut self,
+        id: ProcessId,
+        name: String,
+        role: Role,
+        parent: Option<ProcessId>,
+        stderr: Option<Stderr>,
+        args: Option<WindowId>,
+    ) -> Process {
+        let peer = match role {
+            Role::Actor(index) => self.actors.get(&index).map(|actor| actor.incarnation().into()),
+            Role::Plain { .. } => None,
+        };
+        Process {
+            id,
+            name,
+            pid: None,
+            pidfd: None,
+            stderr,
+            role,
+            group: self.groups.take(),
+            is_ready: false,
+            ordered_at: Instant::now(),
+            killed_by: None,
+            peer: peer.unwrap_or(id.into()),
+            parent,
+            linked: None,
+            joiners: Waiters::default(),
+            args,
+        }
     }
 
     /// The arguments as the order has them, and the window they lie in if they are long.
@@ -282,12 +318,21 @@ impl Node {
         self.unwatch(&process);
         self.groups.retire(process.group);
         self.drop_args(process.args);
-        self.segment.record(participant).set_stage(Stage::Free);
+        let record = self.segment.record(participant);
+        if record.begin_dying() {
+            // Whoever has asked for its end and not rung is served after this.
+            let _ = eventfd::ring(self.bell.as_fd());
+        }
+        record.set_stage(Stage::Free);
         self.roster.give_back(participant);
+        let mut report = ExitReport::no_proc(process.name.clone(), None);
+        report.reason = ExitReason::Failed(NEVER_WAS.into());
+        let (tied, is_ready) = ((process.id, process.peer, process.parent), process.is_ready);
         match process.role {
             Role::Plain { reply, .. } => self.answer(reply, &Answer::NotSpawned(failure)),
             Role::Actor(index) => self.on_actor_not_started(index, failure),
         }
+        self.tell_tied(tied, is_ready, report);
         self.look_at_ending();
     }
 

@@ -48,8 +48,22 @@ impl Life {
     }
 }
 
+/// What a process says of its own end.
+#[derive(Debug)]
+pub(crate) enum LastWord {
+    /// Why it ends.
+    Reason(ExitReason),
+    /// It ends because whoever has started it has: the node knows for what reason.
+    Linked,
+}
+
 /// Runs `main` and ends the process with the reason that it returns.
 pub(crate) fn live(start: Start, main: impl FnOnce(&Life) -> ExitReason) -> ! {
+    live_to_word(start, |life| LastWord::Reason(main(life)))
+}
+
+/// [`live`], with what there is to say besides a reason.
+pub(crate) fn live_to_word(start: Start, main: impl FnOnce(&Life) -> LastWord) -> ! {
     let chained = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         record_panic(info);
@@ -57,10 +71,10 @@ pub(crate) fn live(start: Start, main: impl FnOnce(&Life) -> ExitReason) -> ! {
     }));
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| match Life::new(start) {
         Ok(life) => main(&life),
-        Err(text) => ExitReason::Failed(text),
+        Err(text) => LastWord::Reason(ExitReason::Failed(text)),
     }));
     let kind = match outcome {
-        Ok(reason) => record_reason(reason),
+        Ok(word) => record_word(word),
         // The hook has written what it was.
         Err(_) => EndKind::Panicked,
     };
@@ -68,14 +82,15 @@ pub(crate) fn live(start: Start, main: impl FnOnce(&Life) -> ExitReason) -> ! {
     std::process::exit(kind.exit_code())
 }
 
-fn record_reason(reason: ExitReason) -> EndKind {
-    let (kind, text) = match reason {
-        ExitReason::Shutdown(text) => (EndKind::Shutdown, text.unwrap_or_default()),
-        ExitReason::Failed(text) => (EndKind::Failed, text),
-        ExitReason::DoNotRestart(text) => (EndKind::DoNotRestart, text),
-        ExitReason::Normal => (EndKind::Normal, String::new()),
+fn record_word(word: LastWord) -> EndKind {
+    let (kind, text) = match word {
+        LastWord::Linked => (EndKind::Linked, String::new()),
+        LastWord::Reason(ExitReason::Shutdown(text)) => (EndKind::Shutdown, text.unwrap_or_default()),
+        LastWord::Reason(ExitReason::Failed(text)) => (EndKind::Failed, text),
+        LastWord::Reason(ExitReason::DoNotRestart(text)) => (EndKind::DoNotRestart, text),
+        LastWord::Reason(ExitReason::Normal) => (EndKind::Normal, String::new()),
         // A function of ours says nothing else; if it did, it would be a failure of its own.
-        other => (EndKind::Failed, other.to_string()),
+        LastWord::Reason(other) => (EndKind::Failed, other.to_string()),
     };
     if let Some(segment) = segment::attached() {
         segment.record(segment.me()).write_end(kind.raw(), clip(&text, TEXT_BYTES_MAX), "");

@@ -9,7 +9,7 @@
 //! A thread of the root process makes, watches, reaps and restarts all others. Whoever wants something
 //! of it sends a `Request` with `ask`; what it may be asked stands in `request.rs`. Read `thread.rs` for
 //! the loop, `launch.rs`, `zygote.rs` and `readiness.rs` for how a process begins, `reap.rs` for how it ends and
-//! `settle.rs` for what becomes of the message in its hand. `life.rs` is the other side: what surrounds
+//! `settle.rs` for what becomes of the message in its hand; `ties.rs` tells those who are linked to it. `life.rs` is the other side: what surrounds
 //! the user's function in its process.
 //!
 //! The node knows actors as entry points and bytes, never as types. It waits for nobody: every
@@ -26,6 +26,7 @@
 mod actors;
 mod client;
 mod ending;
+mod exited;
 mod forward;
 mod groups;
 mod housekeeping;
@@ -40,6 +41,7 @@ mod stderr;
 mod stuck;
 mod supervisors;
 mod thread;
+mod ties;
 mod timers;
 mod waiters;
 mod zygote;
@@ -47,9 +49,11 @@ mod zygote;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::{AskError, ask, ensure, tell};
+pub(crate) use client::{AskError, EXITS_WAITING, as_parent, ask, ensure, tell, tell_quietly};
 pub use client::{counters, dead_letters, set_start_method};
 pub(crate) use ending::stop_at_interrupts;
-pub(crate) use life::{Life, live};
-pub(crate) use request::{ActorSpec, Answer, ProcessResult, ProcessSpec, Request, SpawnFailure};
+pub(crate) use life::{LastWord, Life, live, live_to_word};
+pub(crate) use request::{
+    ActorSpec, Answer, Batch, LINKS_MAX, MONITORS_MAX, News, ProcessResult, ProcessSpec, Request, SpawnFailure,
+};
 pub use request::{Counters, DeadLetter, Stderr};

@@ -8,18 +8,21 @@
 //! 4. Its pid is taken out of its record, then it is reaped. In this order, whoever opens a
 //!    descriptor by the pid and then finds the pid still in the record has the right process.
 //! 5. Its report is made; the message in its hand is settled with it.
-//! 6. Its participant is free for others. Only now is anybody told, so a successor never meets it.
+//! 6. Its participant is free for others. Only now is anybody told, so a successor never meets it. Those
+//!    who are linked to it or monitor it come last: to them its names are free and references stale.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::Release;
 
 use super::housekeeping::TRIM_AFTER;
 use super::launch::{Process, Role};
-use super::request::{Answer, ProcessResult, SpawnFailure};
+use super::request::{Answer, ProcessResult};
 use super::stderr::Drained;
-use super::thread::{Exited, Node};
+use super::thread::Node;
 use super::timers::Timer;
-use crate::exit::{EndRecord, Evidence, ExitReason, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, classify};
+use crate::exit::{
+    EndRecord, Evidence, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, came_by_link, classify,
+};
 use crate::id::{ActorId, Participant, ProcessId, WindowId};
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::planted::planted;
@@ -76,6 +79,10 @@ impl Node {
             Ok(Some(_)) => true,
             Err(_) => false,
         };
+        if self.segment.record(participant).begin_dying() {
+            // Somebody may have asked to be told of this.
+            self.serve_unrung();
+        }
         // It may have been ready without anybody having looked.
         self.look_for_ready();
         self.drain_stderr(participant);
@@ -131,7 +138,10 @@ impl Node {
             None => WaitStatus::Unknown,
         };
         let oom = process.killed_by.is_none() && is_kill(wait) && self.memory_kills.are_more();
-        let reason = classify(Evidence { status: wait, record: end, killed_by: process.killed_by, oom });
+        let linked = process.linked.as_ref().map(|(reason, _)| reason);
+        let evidence = Evidence { status: wait, record: end, killed_by: process.killed_by, oom, linked };
+        let reason = classify(evidence);
+        let via = process.linked.as_ref().filter(|_| came_by_link(evidence)).map(|(_, peer)| *peer);
         let usage = status.map(|status| status.usage).unwrap_or_default();
         let tail = process.stderr.as_ref().map(|stderr| stderr.tail());
         ExitReport {
@@ -142,7 +152,7 @@ impl Node {
                 Role::Plain { .. } => None,
             },
             reason,
-            via: None,
+            via,
             core: matches!(wait, WaitStatus::Signaled { core: true, .. }),
             uptime: process.ordered_at.elapsed(),
             usage: ResourceUsage { max_rss_bytes: usage.max_rss_bytes, user: usage.user, system: usage.system },
@@ -248,6 +258,7 @@ impl Node {
         self.forget_processes_of(participant);
         self.unmake_actors_of(participant);
         self.roster.give_back(participant);
+        let (tied, is_ready, told) = ((process.id, process.peer, process.parent), process.is_ready, report.clone());
         match process.role {
             Role::Plain { reply, owner } => {
                 if process.is_ready {
@@ -269,6 +280,7 @@ impl Node {
                 self.on_actor_end(index, process.is_ready, report, error);
             }
         }
+        self.tell_tied(tied, is_ready, told);
     }
 
     /// What a plain process has returned, or the `init` of an actor that failed. This thread copies none that takes time.
@@ -287,88 +299,6 @@ impl Node {
         if let Some(ProcessResult::Window(window)) = result {
             self.take_down(window);
         }
-    }
-
-    /// The one who may ask for the end of this process has copied the result, and keeps it.
-    pub(super) fn on_result_taken(&mut self, id: ProcessId) {
-        let exited = self.exited.iter_mut().find(|exited| exited.id == id);
-        let result = exited.and_then(|exited| exited.result.take());
-        self.drop_result(result);
-    }
-
-    fn on_plain_not_started(&mut self, spawner: Option<ReplyAddress>, report: ExitReport) {
-        let failure = match report.reason {
-            ExitReason::Killed { by: KilledBy::StartTimeout } => SpawnFailure::TimedOut,
-            _ => SpawnFailure::Died(Box::new(report), None),
-        };
-        self.answer(spawner, &Answer::NotSpawned(failure));
-    }
-
-    fn on_plain_end(
-        &mut self,
-        id: ProcessId,
-        owner: Option<Participant>,
-        joiners: Vec<ReplyAddress>,
-        report: ExitReport,
-        result: Option<ProcessResult>,
-    ) {
-        let answer = Answer::Exited { report: Box::new(report), result };
-        for joiner in joiners {
-            self.answer(Some(joiner), &answer);
-        }
-        let Answer::Exited { report, result } = answer else { return };
-        match owner {
-            Some(owner) => self.remember_exit(Exited { id, report: *report, result, owner }),
-            None => self.drop_result(result),
-        }
-    }
-
-    /// Nobody has the handle of this process any more.
-    pub(super) fn forget_process(&mut self, id: ProcessId) {
-        self.forget_exits(|exited| exited.id == id);
-        if let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id)
-            && let Role::Plain { owner, .. } = &mut process.role
-        {
-            *owner = None;
-        }
-    }
-
-    fn forget_exits(&mut self, is_meant: impl Fn(&Exited) -> bool) {
-        let mut results = Vec::new();
-        self.exited.retain_mut(|exited| {
-            let is_meant = is_meant(exited);
-            if is_meant {
-                results.push(exited.result.take());
-            }
-            !is_meant
-        });
-        results.into_iter().for_each(|result| self.drop_result(result));
-    }
-
-    /// The handles that a dead process had are gone with it.
-    fn forget_processes_of(&mut self, dead: Participant) {
-        self.forget_exits(|exited| exited.owner == dead);
-        for process in self.processes.values_mut() {
-            if let Role::Plain { owner, .. } = &mut process.role
-                && *owner == Some(dead)
-            {
-                *owner = None;
-            }
-        }
-    }
-
-    pub(super) fn join_process(&mut self, id: ProcessId, reply: Option<ReplyAddress>) {
-        if let Some(process) = self.processes.get_mut(&id.participant).filter(|process| process.id == id) {
-            process.joiners.add(reply);
-            return;
-        }
-        let answer = match self.exited.iter().find(|exited| exited.id == id) {
-            Some(Exited { report, result, .. }) => {
-                Answer::Exited { report: Box::new(report.clone()), result: result.clone() }
-            }
-            None => Answer::NoProc,
-        };
-        self.answer(reply, &answer);
     }
 
     pub(super) fn signal(&mut self, id: ProcessId, signal: i32, reply: Option<ReplyAddress>) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::boot::Entry;
 use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
-use crate::id::{ActorId, Incarnation, ProcessId, WindowId};
+use crate::id::{ActorId, Incarnation, Peer, ProcessId, WindowId};
 use crate::mailbox::{MailboxSize, OnCrash, ReplyAddress};
 use crate::wire::{self, Bytes, DecodeError};
 
@@ -59,6 +59,18 @@ pub(crate) enum Request {
     JoinSupervisor { supervisor: u64 },
     /// The children and their states: [`Answer::Children`].
     WhichChildren { supervisor: u64 },
+    /// Link two; the first one asks. `process` is the other if it was alive when that was looked up, which it
+    /// may not be any more: the one who asks gets the exit signal `NoProc` then. [`Answer::Done`], or
+    /// [`Answer::TooMany`].
+    Link { by: ProcessId, peer: Peer, process: Option<ProcessId> },
+    /// Cut a link; no exit signal of it comes any more: [`Answer::Done`].
+    Unlink { by: ProcessId, process: ProcessId },
+    /// Tell `by` under this number when the other has ended. Not answered.
+    Monitor { by: ProcessId, number: u64, process: ProcessId },
+    /// Forget a monitor. Not answered.
+    Demonitor { by: ProcessId, number: u64 },
+    /// Take what there is to be told to this process: [`Answer::News`].
+    TakeNews { by: ProcessId },
     /// Stop everything in order, then kill what is left: [`Answer::Done`].
     Shutdown { timeout: Duration },
 }
@@ -98,7 +110,33 @@ pub(crate) enum Answer {
     },
     SupervisorEnded(SupervisorEnd),
     Children(Vec<ChildStatus>),
+    News(Batch),
+    /// Whoever asks has as many links and undelivered exit signals as there can be.
+    TooMany,
 }
+
+/// Some of the news for a process, the earliest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Batch {
+    /// The ends that it is about, each once.
+    pub(crate) reports: Vec<ExitReport>,
+    pub(crate) news: Vec<News>,
+}
+
+/// One thing to be told to a process; `report` is a place in [`Batch::reports`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum News {
+    /// What a monitor gives.
+    Down { number: u64, report: u32 },
+    /// What a link gives to who traps. `is_parent`: the other one has started this process.
+    Exit { from: Peer, is_parent: bool, report: u32 },
+}
+
+/// Links and undelivered exit signals that a process can have. More than there can be processes, so only
+/// who never takes his signals meets it.
+pub(crate) const LINKS_MAX: usize = 1 << 16;
+/// Monitors and undelivered notices that a process can have: some 30 MiB of the node's memory.
+pub(crate) const MONITORS_MAX: usize = 1 << 18;
 
 /// Where the encoded result of a plain process is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,6 +166,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) args: Bytes,
     pub(crate) start_timeout: Duration,
     pub(crate) stderr: Stderr,
+    /// Who starts it, if it is to be linked to him from the beginning.
+    pub(crate) parent: Option<ProcessId>,
 }
 
 /// An actor to be started, as often as wanted.
@@ -142,6 +182,8 @@ pub(crate) struct ActorSpec {
     pub(crate) mailbox: MailboxSize,
     pub(crate) start_timeout: Duration,
     pub(crate) stderr: Stderr,
+    /// Who starts it, if it is to be linked to him from the beginning.
+    pub(crate) parent: Option<ProcessId>,
 }
 
 /// Where the standard error of a process goes.

@@ -20,6 +20,7 @@ use super::memory::MemoryKills;
 use super::request::{ActorSpec, Answer, Counters, DeadLetter, ProcessResult, Request};
 use super::stuck::Stuck;
 use super::supervisors::Supervisor;
+use super::ties::Bonds;
 use super::timers::{Timer, Timers};
 use super::zygote::Zygote;
 use crate::core::{Event, SupervisorEnd};
@@ -57,6 +58,7 @@ pub(super) struct Node {
     pub(super) actors: BTreeMap<u16, Actor>,
     pub(super) supervisors: BTreeMap<u64, Supervisor>,
     pub(super) supervisors_made: u64,
+    pub(super) bonds: Bonds,
     /// What supervisors have not been told yet.
     pub(super) events: VecDeque<(u64, Event)>,
     pub(super) is_carrying_out: bool,
@@ -142,6 +144,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         actors: BTreeMap::new(),
         supervisors: BTreeMap::new(),
         supervisors_made: 0,
+        bonds: Bonds::default(),
         events: VecDeque::new(),
         is_carrying_out: false,
         supervisors_ended: VecDeque::new(),
@@ -183,6 +186,14 @@ fn check_system() -> io::Result<()> {
         tracing::warn!(target: "actor_core", "SIGCHLD was ignored, and is at its default now: the ends of processes would be lost");
     }
     Ok(())
+}
+
+/// How far the requests were served that had come by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Served {
+    All,
+    /// There may be more.
+    Some,
 }
 
 /// A node without its thread would be a node whose processes nobody watches.
@@ -256,11 +267,25 @@ impl Node {
     }
 
     fn serve_requests(&mut self) {
+        match self.serve_some(REQUESTS_PER_TURN) {
+            Served::All => self.look_for_stuck(),
+            // Descriptors and timers come first.
+            Served::Some => drop(eventfd::ring(self.bell.as_fd())),
+        }
+    }
+
+    /// Serves what has been asked by now, whether anybody has rung for it or not.
+    pub(super) fn serve_unrung(&mut self) {
+        self.serve_some(MAILBOX.capacity as usize);
+    }
+
+    fn serve_some(&mut self, most: usize) -> Served {
         let mut buffer = std::mem::take(&mut self.buffer);
-        for _ in 0..REQUESTS_PER_TURN {
+        let mut served = Served::Some;
+        for _ in 0..most {
             let Some(Next::Message { envelope, position }) = self.mailbox.try_next(&mut buffer) else {
-                self.buffer = buffer;
-                return self.look_for_stuck();
+                served = Served::All;
+                break;
             };
             let request = wire::decode::<Request>(&buffer);
             self.mailbox.acknowledge(position);
@@ -270,8 +295,7 @@ impl Node {
             }
         }
         self.buffer = buffer;
-        // There may be more: descriptors and timers come first.
-        let _ = eventfd::ring(self.bell.as_fd());
+        served
     }
 
     fn handle(&mut self, request: Request, envelope: &Envelope) {
@@ -303,6 +327,11 @@ impl Node {
             Request::StopSupervisor { supervisor } => self.stop_supervisor(supervisor, reply),
             Request::JoinSupervisor { supervisor } => self.join_supervisor(supervisor, reply),
             Request::WhichChildren { supervisor } => self.which_children(supervisor, reply),
+            Request::Link { by, peer, process } => self.link(by, peer, process, reply),
+            Request::Unlink { by, process } => self.unlink(by, process, reply),
+            Request::Monitor { by, number, process } => self.monitor(by, number, process),
+            Request::Demonitor { by, number } => self.demonitor(by, number),
+            Request::TakeNews { by } => self.give_news(by, reply),
             Request::Shutdown { timeout } => self.begin_ending(timeout, reply),
         }
     }

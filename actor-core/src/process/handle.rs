@@ -95,6 +95,18 @@ impl<R> Process<R> {
         Options::default().spawn(f, args)
     }
 
+    /// [`spawn`](Process::spawn) of a process that is [linked](crate::link) to this one from its beginning.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; nothing of the process is left then.
+    pub fn spawn_link<A>(f: fn(A) -> R, args: A) -> Result<Process<R>, SpawnError>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        Options::default().spawn_link(f, args)
+    }
+
     /// Waits until the process has ended and gives what its function returned.
     ///
     /// # Errors

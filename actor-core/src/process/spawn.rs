@@ -58,6 +58,29 @@ impl Options {
     {
         let name = self.name.clone().unwrap_or_else(next_name);
         let spec = self.spec(name.clone(), f, args)?;
+        self.start(name, spec)
+    }
+
+    /// [`spawn`](Options::spawn) of a process that is linked to this one from its beginning: no death of
+    /// either comes before the link. If the process does not come to the function, that is an error here
+    /// and no exit signal.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; nothing of the process is left then.
+    pub fn spawn_link<A, R>(&self, f: fn(A) -> R, args: A) -> Result<Process<R>, SpawnError>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        let name = self.name.clone().unwrap_or_else(next_name);
+        let spec = self.spec(name.clone(), f, args)?;
+        match node::as_parent() {
+            Ok(parent) => self.start(name, ProcessSpec { parent: Some(parent), ..spec }),
+            Err(text) => Err(SpawnError::System { name, text }),
+        }
+    }
+
+    fn start<R>(&self, name: String, spec: ProcessSpec) -> Result<Process<R>, SpawnError> {
         let deadline = Deadline::after(self.start_timeout.saturating_add(SETTLE_TIMEOUT));
         match node::ask(&Request::SpawnProcess(spec), deadline) {
             Ok(Answer::ProcessSpawned { process, pid }) => Ok(Process::new(process, pid, name)),
@@ -81,7 +104,7 @@ impl Options {
             Err(source) => return Err(SpawnError::Encode { name, source }),
         }
         let Options { start_timeout, stderr, .. } = *self;
-        Ok(ProcessSpec { name, entry, args: Bytes(bytes), start_timeout, stderr })
+        Ok(ProcessSpec { name, entry, args: Bytes(bytes), start_timeout, stderr, parent: None })
     }
 }
 

@@ -11,7 +11,9 @@ use std::iter;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use super::layout::EventLine;
 use super::segment::WINDOWS_MAX;
+use super::words::{Mapped, Memory};
 use crate::id::{PARTICIPANTS_MAX, WindowId};
 
 pub(crate) const RECORD_BYTES: u64 = 16 << 10;
@@ -58,10 +60,29 @@ pub(crate) struct Record {
     /// The window that this process lets go of, plus one: from before that until it has asked the node to
     /// look at it.
     leaving: AtomicU32,
+    /// Not zero: somebody has asked to be told of the end of this process and has not rung for it. Written
+    /// by anybody.
+    watched: AtomicU32,
+    /// Not zero: this process is proven dead, or will never be. Written by the node.
+    dying: AtomicU32,
+    /// Not zero: the node has news for this process. Written by the node.
+    has_news: AtomicU32,
+    /// Who wants exit signals as messages in this process, see [`traps`].
+    traps: AtomicU32,
     order_length: AtomicU32,
     order: Text<ORDER_MAX>,
+    /// Rung when there is news, and when one thread of this process has taken some that was for others.
+    pub(crate) news: EventLine,
     /// The windows that this process has touched.
     attached: [AtomicU64; WINDOWS_MAX.div_ceil(64)],
+}
+
+/// Who in a process takes exit signals.
+pub(crate) mod traps {
+    /// The actor that lives there.
+    pub(crate) const ACTOR: u32 = 1;
+    /// Somebody who has a handle for that.
+    pub(crate) const HANDLE: u32 = 2;
 }
 
 const _: () = assert!(size_of::<Record>() as u64 <= RECORD_BYTES);
@@ -143,6 +164,11 @@ impl Record {
         self.result.store(0, Relaxed);
         self.building.store(0, Relaxed);
         self.leaving.store(0, Relaxed);
+        self.watched.store(0, Relaxed);
+        self.dying.store(0, Relaxed);
+        self.has_news.store(0, Relaxed);
+        self.traps.store(0, Relaxed);
+        self.news.async_groups.store(0, Relaxed);
         self.end.kind.store(0, Relaxed);
         self.order_length.store(self.order.write(order), Relaxed);
         self.set_stage(Stage::Ordered);
@@ -196,6 +222,49 @@ impl Record {
             text: lossy(self.end.text.read(self.end.text_length.load(Relaxed))),
             location: lossy(self.end.location.read(self.end.location_length.load(Relaxed))),
         }
+    }
+
+    /// Notes that somebody is about to ask the node to be told of this process's end, and not to ring for it.
+    pub(crate) fn set_watched(&self) {
+        self.watched.store(1, Relaxed);
+    }
+
+    /// Whether whoever has asked now must ring as well. Called after [`Record::set_watched`] and the request.
+    ///
+    /// The node notes the death and then looks for requests, the other one posts and then looks for the
+    /// death; a fence in between on both sides: one of them sees the other.
+    pub(crate) fn is_dying(&self) -> bool {
+        Mapped::fence();
+        self.dying.load(Relaxed) != 0
+    }
+
+    /// Notes the proven death. True: there may be requests that nobody has rung for. Called by the node.
+    pub(crate) fn begin_dying(&self) -> bool {
+        self.dying.store(1, Relaxed);
+        Mapped::fence();
+        self.watched.load(Relaxed) != 0
+    }
+
+    /// Says whether there is news for this process. Called by the node.
+    pub(crate) fn set_news(&self, has_news: bool) {
+        self.has_news.store(u32::from(has_news), Release); // PAIR: news
+    }
+
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_news.load(Acquire) != 0 // PAIR: news
+    }
+
+    /// Notes whether one of those in [`traps`] takes the exit signals of this process.
+    pub(crate) fn set_trap(&self, who: u32, is_on: bool) {
+        match is_on {
+            true => self.traps.fetch_or(who, AcqRel),
+            false => self.traps.fetch_and(!who, AcqRel),
+        };
+    }
+
+    pub(crate) fn is_trapping(&self) -> bool {
+        self.traps.load(Acquire) != 0
     }
 
     /// Says where the result of this process lies.
@@ -291,6 +360,19 @@ mod tests {
         assert_eq!(record.attachments().collect::<Vec<_>>(), windows);
         windows.iter().for_each(|window| record.detach(*window));
         assert_eq!(record.attachments().count(), 0);
+    }
+
+    #[test]
+    fn a_new_process_has_nothing_of_the_one_before() {
+        let record = record();
+        record.set_watched();
+        record.set_news(true);
+        record.set_trap(traps::ACTOR, true);
+        record.set_trap(traps::HANDLE, true);
+        record.set_trap(traps::ACTOR, false);
+        assert!(record.begin_dying() && record.is_dying() && record.has_news() && record.is_trapping());
+        record.prepare(b"order").unwrap();
+        assert!(!record.is_dying() && !record.has_news() && !record.is_trapping() && !record.begin_dying());
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::sys::{futex, map, memfd};
 /// Says what a descriptor is that a process inherits.
 const MAGIC: u64 = u64::from_le_bytes(*b"actorcor");
 /// Changes whenever anything in shared memory changes its meaning.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// How many processes may spin at once at most; never more than there are CPUs.
 const SPIN_SEATS: usize = 64;

@@ -350,6 +350,8 @@ pub(crate) mod flags {
     pub(crate) const STOP_AFTER: u32 = 4;
     /// A mailbox: the actor is asked to stop after what it has in hand.
     pub(crate) const STOP_NOW: u32 = 8;
+    /// A mailbox: there is news for the process of the actor, which is to look before the next message.
+    pub(crate) const NEWS: u32 = 16;
 }
 
 pub(crate) fn raise_flags(window: &Window, flags: u32) {
@@ -357,6 +359,11 @@ pub(crate) fn raise_flags(window: &Window, flags: u32) {
     window.items().notify_all();
     window.room().notify_all();
     window.extent_room().notify_all();
+}
+
+/// Sets flags that only the receiver looks at, and wakes nobody.
+pub(crate) fn set_flags(window: &Window, flags: u32) {
+    window.header().state.flags.fetch_or(flags, AcqRel);
 }
 
 pub(crate) fn clear_flags(window: &Window, flags: u32) {

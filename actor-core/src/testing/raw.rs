@@ -13,7 +13,7 @@ pub use self::image::{Area, Image, Subject};
 use crate::boot::{Entry, Order, Start};
 use crate::control;
 use crate::exit::KilledBy;
-use crate::id::{ActorId, Participant, ProcessId, WindowId};
+use crate::id::{ActorId, Incarnation, Participant, Peer, ProcessId, WindowId};
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, OnCrash, ReplyAddress};
 use crate::node::{self, ActorSpec, Answer, ProcessSpec, Request, Stderr};
 use crate::shm::segment::attached;
@@ -106,7 +106,12 @@ pub fn tell_node(bytes: &[u8]) -> bool {
 /// asked for in vain.
 pub fn is_obeyed(bytes: &[u8]) -> bool {
     let request = wire::decode::<Request>(bytes);
-    matches!(request, Ok(Request::Shutdown { .. } | Request::SpawnProcess(_) | Request::SpawnActor(_)))
+    match request {
+        Ok(Request::Shutdown { .. } | Request::SpawnProcess(_) | Request::SpawnActor(_)) => true,
+        // A link to nobody, or to somebody who will have died.
+        Ok(Request::Link { by, .. }) => by == ProcessId::MAIN,
+        _ => false,
+    }
 }
 
 /// Requests of most kinds, encoded.
@@ -125,6 +130,7 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         mailbox,
         start_timeout: short,
         stderr: Stderr::Capture,
+        parent: None,
     };
     let plain = ProcessSpec {
         name: "plain".into(),
@@ -132,6 +138,7 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         args: Bytes(vec![0xc0]),
         start_timeout: short,
         stderr: Stderr::Inherit,
+        parent: Some(process),
     };
     let requests = [
         Request::SpawnProcess(plain),
@@ -154,6 +161,11 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         Request::StopSupervisor { supervisor: 1 },
         Request::JoinSupervisor { supervisor: 1 },
         Request::WhichChildren { supervisor: 1 },
+        Request::Link { by: process, peer: Peer::Actor(Incarnation { actor, life: 3 }), process: Some(process) },
+        Request::Unlink { by: process, process },
+        Request::Monitor { by: ProcessId::MAIN, number: 7, process },
+        Request::Demonitor { by: ProcessId::MAIN, number: 7 },
+        Request::TakeNews { by: process },
     ];
     requests.iter().map(|request| encode(request).expect("requests can be encoded")).collect()
 }

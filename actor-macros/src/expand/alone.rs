@@ -1,4 +1,4 @@
-//! `#[call]`, `#[cast]`, `#[init]` and `#[terminate]` without a `#[handlers]` block around them.
+//! `#[call]`, `#[cast]`, `#[info]`, `#[init]` and `#[terminate]` without a `#[handlers]` block around them.
 //!
 //! `#[handlers]` takes them off before the compiler sees them, so whoever gets here has forgotten
 //! it. On a method this says nothing: spawning the actor says it once, for all its methods.

@@ -66,6 +66,7 @@ fn actor_impl(block: &Block, calls: &CallsType) -> TokenStream {
     let names = block.handlers.iter().map(|handler| handler.method.ident().unraw().to_string());
     let init = init(block);
     let dispatch = dispatch(block, &calls);
+    let info = info(block);
     let terminate = block.terminates.first().map(terminate);
     quote! {
         #[automatically_derived]
@@ -77,6 +78,7 @@ fn actor_impl(block: &Block, calls: &CallsType) -> TokenStream {
             const HANDLERS: &'static [&'static str] = &[#(#names),*];
             #init
             #dispatch
+            #info
             #terminate
         }
     }
@@ -192,6 +194,47 @@ fn answer(handler: &Handler) -> TokenStream {
             })
         },
     }
+}
+
+/// The handlers are asked one after the other whether it is for them, those for everything last. `None`:
+/// there is none, and the trait has one for all.
+fn info(block: &Block) -> Option<TokenStream> {
+    if block.infos.is_empty() {
+        return None;
+    }
+    let told = |method: &&Method| method.arguments().next().and_then(types::last_name).cloned();
+    let is_for_all = |method: &&Method| told(method).is_some_and(|name| name == "Info");
+    let (last, first): (Vec<&Method>, Vec<&Method>) = block.infos.iter().partition(is_for_all);
+    let handlers = first.into_iter().chain(last).map(|method| {
+        let cfgs = attributes(method, &["cfg"]);
+        let ty = method.arguments().next();
+        let run = invoke(method, Some(quote!(self)));
+        let outcome = match method.output().and_then(types::result_parts) {
+            Some(_) => quote!(#run.map(::core::mem::drop).map_err(::actor_core::Failure::new)),
+            None => quote!({
+                #run;
+                ::core::result::Result::Ok(())
+            }),
+        };
+        quote! {
+            #(#cfgs)*
+            let __info = match <#ty as ::actor_core::FromInfo>::from_info(__info) {
+                ::core::result::Result::Ok(__argument_0) => return #outcome,
+                ::core::result::Result::Err(__info) => __info,
+            };
+        }
+    });
+    Some(quote! {
+        #[allow(unreachable_code)]
+        fn info(
+            &mut self,
+            __info: ::actor_core::Info,
+            __context: &mut ::actor_core::Context<Self>,
+        ) -> ::core::result::Result<(), ::actor_core::Failure> {
+            #(#handlers)*
+            __info.unhandled()
+        }
+    })
 }
 
 fn terminate(method: &Method) -> TokenStream {

@@ -1,0 +1,134 @@
+//! [`Info`]: what reaches an actor beside its messages, and how a handler says which of it it takes.
+
+use super::behaviour::Failure;
+use crate::link::{Down, ExitSignal};
+
+/// What an actor is told that nobody has sent: ends of others.
+///
+/// An `#[info]` handler takes one kind, `Down` or [`ExitSignal`], or all that no other handler takes, as
+/// `Info`. What no handler takes is logged.
+///
+/// ```
+/// use actor_core::prelude::*;
+/// use actor_core::{Down, Info};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Actor, Serialize, Deserialize)]
+/// struct Watchman {
+///     ends: Vec<String>,
+/// }
+///
+/// #[handlers]
+/// impl Watchman {
+///     #[call]
+///     fn watch(&mut self, peer: actor_core::Peer, context: &mut Context<Self>) {
+///         context.monitor(peer).expect("the node is there");
+///     }
+///
+///     #[info]
+///     fn down(&mut self, down: Down) {
+///         self.ends.push(down.report.to_string());
+///     }
+///
+///     #[info]
+///     fn other(&mut self, info: Info) {
+///         self.ends.push(format!("{info:?}"));
+///     }
+///
+///     #[call]
+///     fn ends(&self) -> usize {
+///         self.ends.len()
+///     }
+/// }
+///
+/// fn main() -> actor_core::Result<()> {
+///     let watchman = Watchman { ends: Vec::new() }.spawn()?;
+///     let other = Watchman { ends: Vec::new() }.spawn()?;
+///     watchman.watch(other.incarnation().expect("it is up").into()).wait()?;
+///     other.stop()?;
+///     while watchman.ends().wait()? == 0 {}
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Info {
+    /// Somebody has ended whom the actor monitors.
+    Down(Down),
+    /// Somebody has ended to whom the actor is linked, and it traps that.
+    Exit(ExitSignal),
+}
+
+/// A kind of [`Info`], as the type of the argument of an `#[info]` handler.
+#[diagnostic::on_unimplemented(
+    message = "an actor is never told a `{Self}`",
+    label = "nothing of this type",
+    note = "an `#[info]` handler takes `Down`, `ExitSignal`, or `Info` for all that no other handler takes"
+)]
+pub trait FromInfo: Sized {
+    /// This kind out of any.
+    ///
+    /// # Errors
+    /// It is of another kind: here it is again.
+    fn from_info(info: Info) -> Result<Self, Info>;
+}
+
+impl FromInfo for Info {
+    fn from_info(info: Info) -> Result<Info, Info> {
+        Ok(info)
+    }
+}
+
+impl FromInfo for Down {
+    fn from_info(info: Info) -> Result<Down, Info> {
+        match info {
+            Info::Down(down) => Ok(down),
+            other => Err(other),
+        }
+    }
+}
+
+impl FromInfo for ExitSignal {
+    fn from_info(info: Info) -> Result<ExitSignal, Info> {
+        match info {
+            Info::Exit(signal) => Ok(signal),
+            other => Err(other),
+        }
+    }
+}
+
+impl Info {
+    /// Logs what no handler has taken.
+    ///
+    /// # Errors
+    /// None: an actor goes on.
+    pub fn unhandled(self) -> Result<(), Failure> {
+        match self {
+            Info::Down(Down { peer, report, .. }) => {
+                tracing::warn!(target: "actor_core", %peer, %report, "an end that no handler was told of");
+            }
+            Info::Exit(ExitSignal { from, reason, .. }) => {
+                tracing::warn!(target: "actor_core", %from, %reason, "an exit signal that no handler was told of");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::{ExitReason, ExitReport};
+    use crate::id::Peer;
+
+    #[test]
+    fn smoke() {
+        let report = Box::new(ExitReport::no_proc("x", None));
+        let exit = ExitSignal { from: Peer::Main, reason: ExitReason::NoProc, report };
+        let info = Info::Exit(exit.clone());
+        let info = Down::from_info(info).expect_err("it is no such thing");
+        assert_eq!(ExitSignal::from_info(info.clone()), Ok(exit));
+        assert_eq!(Info::from_info(info.clone()), Ok(info.clone()));
+        assert_eq!(info.unhandled(), Ok(()));
+    }
+}

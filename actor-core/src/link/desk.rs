@@ -1,0 +1,208 @@
+//! The desk of a process: what there is to be told to its threads, and who waits for what.
+//!
+//! The node says by a word in the record of a process that it has news. Whoever waits here, in whatever
+//! thread, takes it from the node, sorts it, and wakes all others to look for what is theirs. So the
+//! threads of a process need nobody who waits for them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::exits::ExitSignal;
+use super::monitor::{Down, MonitorRef};
+use crate::core::travelling;
+use crate::exit::ExitReport;
+use crate::id::{Peer, ProcessId};
+use crate::node::{self, Answer, Batch, News, Request};
+use crate::shm::event::Waited;
+use crate::shm::segment::{Segment, attached};
+use crate::time::Deadline;
+use crate::waker;
+
+/// What is to be told in this process.
+#[derive(Default)]
+pub(super) struct Desk {
+    /// The last number that was given to a monitor.
+    pub(super) last: u64,
+    pub(super) monitors: BTreeMap<u64, Watched>,
+    /// Exit signals that nobody has taken.
+    pub(super) exits: VecDeque<(ExitSignal, bool)>,
+    /// Ends that the actor is to be told of, by number.
+    downs: VecDeque<Down>,
+}
+
+/// A monitor of this process.
+pub(super) struct Watched {
+    pub(super) peer: Peer,
+    pub(super) process: Option<ProcessId>,
+    /// It was made by the actor that lives here, to be told in its turn.
+    pub(super) is_of_actor: bool,
+    /// For who has a handle.
+    pub(super) down: Option<Down>,
+}
+
+/// What an actor is told between two messages.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Down(Down),
+    /// An exit signal, and whether it is of who has started this actor.
+    Exit(ExitSignal, bool),
+}
+
+static DESK: Mutex<Desk> =
+    Mutex::new(Desk { last: 0, monitors: BTreeMap::new(), exits: VecDeque::new(), downs: VecDeque::new() });
+/// Something came to the desk that the node does not know of.
+static HAS_LOCAL: AtomicBool = AtomicBool::new(false);
+
+/// How long the node may take to give news that it says it has.
+const AT_HAND: Duration = Duration::from_secs(5);
+
+/// Which process this is.
+pub(crate) fn me(segment: &Segment) -> ProcessId {
+    ProcessId { participant: segment.me(), generation: segment.record(segment.me()).generation() }
+}
+
+pub(super) fn desk() -> MutexGuard<'static, Desk> {
+    DESK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the actor has to be told something that no news is announced for.
+#[inline]
+pub(crate) fn has_local() -> bool {
+    HAS_LOCAL.load(Ordering::Relaxed)
+}
+
+/// Fetches all that there is to be told to the actor that lives in this process, for [`next_told`].
+pub(crate) fn look() {
+    HAS_LOCAL.store(false, Ordering::Relaxed);
+    collect();
+}
+
+/// The next thing that the actor has to be told. One at a time: by the first it may give up the second.
+pub(crate) fn next_told() -> Option<Told> {
+    let mut desk = desk();
+    match desk.next_exit() {
+        Some((signal, is_parent)) => Some(Told::Exit(signal, is_parent)),
+        None => desk.next_down().map(Told::Down),
+    }
+}
+
+impl Desk {
+    /// A monitor has given its notice. One that was given up has nobody to be told.
+    pub(super) fn settle(&mut self, number: u64, report: &ExitReport) {
+        let Some(watched) = self.monitors.get_mut(&number) else { return };
+        let down = Down { monitor: MonitorRef::new(number), peer: watched.peer, report: Box::new(report.clone()) };
+        match watched.is_of_actor {
+            // Until the actor is told, it can be given up.
+            true => self.downs.push_back(down),
+            false => watched.down = watched.down.take().or(Some(down)),
+        }
+    }
+
+    /// The same for one that this process knows of by itself.
+    pub(super) fn settle_here(&mut self, number: u64, report: &ExitReport) {
+        self.settle(number, report);
+        // The actor's thread itself: it comes to its loop after this.
+        HAS_LOCAL.store(true, Ordering::Relaxed);
+    }
+
+    fn sort(&mut self, batch: &Batch) {
+        for news in &batch.news {
+            match *news {
+                News::Down { number, report } => {
+                    if let Some(report) = batch.reports.get(report as usize) {
+                        self.settle(number, report);
+                    }
+                }
+                News::Exit { from, is_parent, report } => {
+                    if let Some(report) = batch.reports.get(report as usize) {
+                        let reason = travelling(&report.reason, from);
+                        let signal = ExitSignal { from, reason, report: Box::new(report.clone()) };
+                        self.exits.push_back((signal, is_parent));
+                    }
+                }
+            }
+        }
+        self.count_exits();
+    }
+
+    /// The earliest exit signal, and whether it is of who has started this process.
+    pub(super) fn next_exit(&mut self) -> Option<(ExitSignal, bool)> {
+        let next = self.exits.pop_front();
+        self.count_exits();
+        next
+    }
+
+    /// Forgets what a link has brought that is no more.
+    pub(super) fn forget_exits(&mut self, from: Peer) {
+        self.exits.retain(|(signal, _)| signal.from != from);
+        self.count_exits();
+    }
+
+    fn count_exits(&self) {
+        node::EXITS_WAITING.store(self.exits.len(), Ordering::Relaxed);
+    }
+
+    /// The next end that the actor is told of. With that its monitor has done all that it does.
+    fn next_down(&mut self) -> Option<Down> {
+        loop {
+            let down = self.downs.pop_front()?;
+            if self.monitors.remove(&down.monitor.number()).is_some() {
+                return Some(down);
+            }
+        }
+    }
+}
+
+/// Takes what the node has for this process, and wakes those whom it is for.
+pub(super) fn collect() {
+    static COLLECTING: Mutex<()> = Mutex::new(());
+    let Some(segment) = attached() else { return };
+    let record = segment.record(segment.me());
+    if !record.has_news() {
+        return;
+    }
+    // One at a time, so that news is sorted in the order in which it comes.
+    let _collecting = COLLECTING.lock().unwrap_or_else(PoisonError::into_inner);
+    while record.has_news() {
+        match node::ask(&Request::TakeNews { by: me(segment) }, Deadline::after(AT_HAND)) {
+            Ok(Answer::News(batch)) => desk().sort(&batch),
+            // It is still with the node, and the word still says so.
+            Ok(_) | Err(_) => break,
+        }
+    }
+    record.news.event().notify_all();
+}
+
+/// Waits until `take` finds something on the desk.
+pub(super) fn wait<T>(deadline: Deadline, mut take: impl FnMut(&mut Desk) -> Option<T>) -> Option<T> {
+    let mut look = || {
+        collect();
+        take(&mut desk())
+    };
+    let Some(segment) = attached() else { return look() };
+
+    match segment.record(segment.me()).news.event().wait(deadline, look) {
+        Waited::Ready(found) | Waited::Slept(found) => Some(found),
+        Waited::TimedOut => None,
+    }
+}
+
+/// [`wait`] for one who has no thread to wait with.
+pub(super) fn poll<T>(context: &mut Context<'_>, mut take: impl FnMut(&mut Desk) -> Option<T>) -> Poll<T> {
+    let mut look = || {
+        collect();
+        take(&mut desk())
+    };
+    if let Some(found) = look() {
+        return Poll::Ready(found);
+    }
+    let Some(segment) = attached() else { return Poll::Pending };
+    let news = &segment.record(segment.me()).news;
+    let seen = news.event().register_async(u32::from(segment.me().0));
+    waker::register(segment, &news.word, seen, Deadline::Never, context.waker());
+    // It may have come before the registration; then nobody rings.
+    look().map_or(Poll::Pending, Poll::Ready)
+}

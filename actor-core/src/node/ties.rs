@@ -1,0 +1,410 @@
+//! Links and monitors carried out: what [`Ties`] decides reaches those who live.
+//!
+//! What is to be told to a process waits here until that process takes it, and a word in its record says
+//! that there is something. So a wake is only a hint: who has missed one finds the word, and an answer
+//! that nobody took is put back. What waits is bounded by what the process has asked for, since each
+//! monitor and each link gives one notice at most; who has too many gets no more of them, and nothing
+//! is ever dropped to make room.
+//!
+//! A request for a monitor may come after the death that it is about, though its sender saw the other one
+//! alive. So the reports of the last who died are kept, see [`Record::is_dying`].
+//!
+//! [`Record::is_dying`]: crate::shm::roster::Record::is_dying
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::forward;
+use super::launch::Role;
+use super::request::{Answer, Batch, LINKS_MAX, MONITORS_MAX, News};
+use super::thread::Node;
+use crate::core::{Consequence, Ties, at_other_end, travelling};
+use crate::exit::{ExitReason, ExitReport, KilledBy};
+use crate::id::{Peer, ProcessId};
+use crate::mailbox::{Mailbox, ReplyAddress};
+
+/// Reports of the dead that are kept for monitors which come a moment too late.
+const LATELY_MAX: usize = 256;
+/// What one answer has at most: each report may have 4 KiB of stderr.
+const NEWS_PER_ANSWER: usize = 4096;
+const REPORTS_PER_ANSWER: usize = 256;
+/// The code with which the program exits when `main` ends by a link.
+const EXIT_CODE: i32 = 1;
+
+/// What the node knows of ties.
+#[derive(Default)]
+pub(super) struct Bonds {
+    ties: Ties,
+    inboxes: BTreeMap<ProcessId, Inbox>,
+    lately: VecDeque<(ProcessId, Arc<ExitReport>)>,
+    is_main_ending: bool,
+}
+
+/// What one process has not taken yet.
+#[derive(Default)]
+struct Inbox {
+    notices: VecDeque<Notice>,
+    exits: usize,
+}
+
+struct Notice {
+    kind: NoticeKind,
+    report: Arc<ExitReport>,
+}
+
+enum NoticeKind {
+    Down(u64),
+    Exit { process: Option<ProcessId>, from: Peer, is_parent: bool },
+}
+
+impl Inbox {
+    fn downs(&self) -> usize {
+        self.notices.len() - self.exits
+    }
+}
+
+impl Bonds {
+    fn push(&mut self, to: ProcessId, kind: NoticeKind, report: &Arc<ExitReport>) {
+        let inbox = self.inboxes.entry(to).or_default();
+        inbox.exits += usize::from(matches!(kind, NoticeKind::Exit { .. }));
+        inbox.notices.push_back(Notice { kind, report: report.clone() });
+    }
+
+    fn remember(&mut self, dead: ProcessId, report: &Arc<ExitReport>) {
+        if self.lately.len() == LATELY_MAX {
+            self.lately.pop_front();
+        }
+        self.lately.push_back((dead, report.clone()));
+    }
+
+    /// Whether a process may have another link.
+    fn has_room_for_link(&self, process: ProcessId) -> bool {
+        let waiting = self.inboxes.get(&process).map_or(0, |inbox| inbox.exits);
+        self.ties.links_of(process) + waiting < LINKS_MAX
+    }
+
+    /// Whether a process may have another monitor. It allows itself half as many, since it does not count
+    /// those that it has given up while their notice was on its way.
+    fn has_room_for_monitor(&self, process: ProcessId) -> bool {
+        let waiting = self.inboxes.get(&process).map_or(0, Inbox::downs);
+        self.ties.monitors_of(process) + waiting < 2 * MONITORS_MAX
+    }
+
+    /// Takes as much for one process as an answer holds.
+    fn take(&mut self, process: ProcessId) -> Vec<Notice> {
+        let Some(inbox) = self.inboxes.get_mut(&process) else { return Vec::new() };
+        let (mut reports, mut last) = (0, None);
+        let fitting = inbox.notices.iter().take(NEWS_PER_ANSWER).take_while(|notice| {
+            let report = Arc::as_ptr(&notice.report);
+            reports += usize::from(last != Some(report));
+            last = Some(report);
+            reports <= REPORTS_PER_ANSWER
+        });
+        let count = fitting.count();
+        let taken: Vec<Notice> = inbox.notices.drain(..count).collect();
+        inbox.exits -= taken.iter().filter(|notice| matches!(notice.kind, NoticeKind::Exit { .. })).count();
+        if inbox.notices.is_empty() {
+            self.inboxes.remove(&process);
+        }
+        taken
+    }
+
+    fn put_back(&mut self, process: ProcessId, taken: Vec<Notice>) {
+        let inbox = self.inboxes.entry(process).or_default();
+        for notice in taken.into_iter().rev() {
+            inbox.exits += usize::from(matches!(notice.kind, NoticeKind::Exit { .. }));
+            inbox.notices.push_front(notice);
+        }
+    }
+}
+
+fn batch(taken: &[Notice]) -> Batch {
+    let mut batch = Batch::default();
+    let mut last = None;
+    for Notice { kind, report: end } in taken {
+        if last != Some(Arc::as_ptr(end)) {
+            last = Some(Arc::as_ptr(end));
+            batch.reports.push(ExitReport::clone(end));
+        }
+        let report = batch.reports.len() as u32 - 1;
+        batch.news.push(match *kind {
+            NoticeKind::Down(number) => News::Down { number, report },
+            NoticeKind::Exit { from, is_parent, .. } => News::Exit { from, is_parent, report },
+        });
+    }
+    batch
+}
+
+impl Node {
+    fn lives(&self, process: ProcessId) -> bool {
+        let known = self.processes.get(&process.participant);
+        process == ProcessId::MAIN || known.is_some_and(|known| known.id == process)
+    }
+
+    pub(super) fn link(&mut self, by: ProcessId, peer: Peer, process: Option<ProcessId>, reply: Option<ReplyAddress>) {
+        if !self.lives(by) {
+            return self.answer(reply, &Answer::NoProc);
+        }
+        let other = process.filter(|process| self.lives(*process));
+        if !self.bonds.has_room_for_link(by) || other.is_some_and(|other| !self.bonds.has_room_for_link(other)) {
+            return self.answer(reply, &Answer::TooMany);
+        }
+        match other {
+            Some(other) => self.bonds.ties.link(by, other),
+            None => {
+                let report = ExitReport::no_proc(peer.to_string(), peer.actor());
+                self.pass_on(by, process, peer, &Arc::new(report));
+            }
+        }
+        self.answer(reply, &Answer::Done);
+    }
+
+    pub(super) fn unlink(&mut self, by: ProcessId, process: ProcessId, reply: Option<ReplyAddress>) {
+        self.bonds.ties.unlink(by, process);
+        if let Some(inbox) = self.bonds.inboxes.get_mut(&by) {
+            let is_of_it =
+                |kind: &NoticeKind| matches!(kind, NoticeKind::Exit { process: of, .. } if *of == Some(process));
+            inbox.notices.retain(|notice| !is_of_it(&notice.kind));
+            inbox.exits = inbox.notices.iter().filter(|it| matches!(it.kind, NoticeKind::Exit { .. })).count();
+        }
+        self.answer(reply, &Answer::Done);
+    }
+
+    pub(super) fn monitor(&mut self, by: ProcessId, number: u64, process: ProcessId) {
+        if !self.lives(by) {
+            return;
+        }
+        if !self.bonds.has_room_for_monitor(by) {
+            tracing::warn!(target: "actor_core", ?by, "a process that has more monitors than it may gets no more");
+            return;
+        }
+        if self.lives(process) {
+            return self.bonds.ties.monitor(by, number, process);
+        }
+        let known = self.bonds.lately.iter().rev().find(|(dead, _)| *dead == process);
+        let report = known.map(|(_, report)| report.clone());
+        let report = report.unwrap_or_else(|| Arc::new(ExitReport::no_proc(format!("process {process}"), None)));
+        self.bonds.push(by, NoticeKind::Down(number), &report);
+        self.announce(by);
+    }
+
+    /// A notice that is on its way already finds nobody who waits for it.
+    pub(super) fn demonitor(&mut self, by: ProcessId, number: u64) {
+        self.bonds.ties.demonitor(by, number);
+    }
+
+    /// Whoever asks for a process that is to be linked to it may have no more links. A text if so.
+    pub(super) fn cannot_be_parent(&self, parent: Option<ProcessId>) -> Option<String> {
+        let parent = parent?;
+        let has_room = self.bonds.has_room_for_link(parent);
+        (!has_room).then(|| format!("who starts it has {LINKS_MAX} links and exit signals already"))
+    }
+
+    /// Links a process that is being made to whoever has it made. If he is dead, nobody will be told that it
+    /// is ready, and it is killed for that.
+    pub(super) fn tie_to_parent(&mut self, process: ProcessId) {
+        let known = self.processes.get(&process.participant);
+        if let Some(parent) = known.and_then(|known| known.parent).filter(|parent| self.lives(*parent)) {
+            self.bonds.ties.link(parent, process);
+        }
+    }
+
+    /// A process has ended, and everybody else knows: tells those who are tied to it.
+    pub(super) fn tell_tied(
+        &mut self,
+        (dead, peer, parent): (ProcessId, Peer, Option<ProcessId>),
+        was_ready: bool,
+        report: ExitReport,
+    ) {
+        if let Some(parent) = parent.filter(|_| !was_ready) {
+            // He has been told by the answer to his spawn.
+            self.bonds.ties.unlink(parent, dead);
+        }
+        self.bonds.inboxes.remove(&dead);
+        let report = Arc::new(report);
+        self.bonds.remember(dead, &report);
+        let segment = self.segment;
+        let is_trapping = |other: ProcessId| segment.record(other.participant).is_trapping();
+        let mut told = BTreeSet::new();
+        for consequence in self.bonds.ties.die(dead, &report.reason, is_trapping) {
+            match consequence {
+                Consequence::Down { watcher, number } => {
+                    self.bonds.push(watcher, NoticeKind::Down(number), &report);
+                    told.insert(watcher);
+                }
+                Consequence::Told(process) => {
+                    self.tell_exit(process, Some(dead), peer, &report);
+                    told.insert(process);
+                }
+                Consequence::Ends(process) => self.end_by_link(process, peer, &report),
+            }
+        }
+        told.into_iter().for_each(|process| self.announce(process));
+    }
+
+    /// What a link to one that is not there does to whoever has asked for it.
+    fn pass_on(&mut self, to: ProcessId, process: Option<ProcessId>, from: Peer, report: &Arc<ExitReport>) {
+        let is_trapping = self.segment.record(to.participant).is_trapping();
+        match at_other_end(to, &ExitReason::NoProc, is_trapping) {
+            Some(Consequence::Told(_)) => {
+                self.tell_exit(to, process, from, report);
+                self.announce(to);
+            }
+            Some(_) => self.end_by_link(to, from, report),
+            None => {}
+        }
+    }
+
+    fn tell_exit(&mut self, to: ProcessId, process: Option<ProcessId>, from: Peer, report: &Arc<ExitReport>) {
+        let mut is_parent = false;
+        if let Some(receiver) = self.processes.get_mut(&to.participant).filter(|known| known.id == to) {
+            is_parent = receiver.parent.is_some() && receiver.parent == process;
+            if is_parent && receiver.killed_by.is_none() {
+                // It will say that it ends for this.
+                receiver.linked = Some((travelling(&report.reason, from), from));
+            }
+        }
+        self.bonds.push(to, NoticeKind::Exit { process, from, is_parent }, report);
+    }
+
+    /// Ends whoever is linked to `from`, who has ended like this.
+    fn end_by_link(&mut self, process: ProcessId, from: Peer, report: &ExitReport) {
+        if process == ProcessId::MAIN {
+            return self.end_main(from, report);
+        }
+        let Some(receiver) = self.processes.get_mut(&process.participant).filter(|known| known.id == process) else {
+            return;
+        };
+        // Who is being killed already dies of that.
+        if receiver.killed_by.is_none() {
+            receiver.linked = Some((travelling(&report.reason, from), from));
+            self.kill(process, KilledBy::Link(from));
+        }
+    }
+
+    /// `main` is linked to one who has failed, and does not trap that: the program ends, in order.
+    fn end_main(&mut self, from: Peer, report: &ExitReport) {
+        if self.ending.is_some() || std::mem::replace(&mut self.bonds.is_main_ending, true) {
+            return;
+        }
+        forward::STDERR.push(format!("main ends through its link to {from}: {report:#}\n").as_bytes());
+        // To exit is to wait for this thread, which has everything stopped.
+        let exiting = std::thread::Builder::new().name("actor-exit".into());
+        if exiting.spawn(|| std::process::exit(EXIT_CODE)).is_err() {
+            std::process::abort();
+        }
+    }
+
+    /// Says that there is something for this process, and wakes whoever waits for that.
+    fn announce(&self, process: ProcessId) {
+        let record = self.segment.record(process.participant);
+        record.set_news(true);
+        record.news.event().notify_each();
+        if let Some(mailbox) = self.mailbox_of(process) {
+            mailbox.announce_news();
+        }
+    }
+
+    fn mailbox_of(&self, process: ProcessId) -> Option<Mailbox> {
+        let known = self.processes.get(&process.participant).filter(|known| known.id == process)?;
+        match known.role {
+            Role::Actor(index) => self.actors.get(&index).map(|actor| actor.mailbox),
+            Role::Plain { .. } => None,
+        }
+    }
+
+    pub(super) fn give_news(&mut self, by: ProcessId, reply: Option<ReplyAddress>) {
+        if !self.lives(by) {
+            return self.answer(reply, &Answer::News(Batch::default()));
+        }
+        let taken = self.bonds.take(by);
+        self.segment.record(by.participant).set_news(self.bonds.inboxes.contains_key(&by));
+        if !self.deliver(reply, &Answer::News(batch(&taken))) && !taken.is_empty() {
+            self.bonds.put_back(by, taken);
+            self.announce(by);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Participant;
+
+    fn process(number: u16) -> ProcessId {
+        ProcessId { participant: Participant(number), generation: 1 }
+    }
+
+    fn report(number: u16) -> Arc<ExitReport> {
+        Arc::new(ExitReport::no_proc(number.to_string(), None))
+    }
+
+    #[test]
+    fn smoke() {
+        let (mut bonds, one, other) = (Bonds::default(), report(1), report(2));
+        for (number, report) in [(1, &one), (2, &one), (3, &other)] {
+            bonds.push(process(9), NoticeKind::Down(number), report);
+        }
+        let batch = batch(&bonds.take(process(9)));
+        assert_eq!(batch.reports, [one.as_ref().clone(), other.as_ref().clone()], "each once");
+        let places = batch.news.iter().map(|news| match news {
+            News::Down { number, report } => (*number, *report),
+            News::Exit { .. } => panic!("no link was there"),
+        });
+        assert_eq!(places.collect::<Vec<_>>(), [(1, 0), (2, 0), (3, 1)]);
+        assert!(bonds.inboxes.is_empty());
+    }
+
+    #[test]
+    fn an_answer_has_so_much_and_the_rest_waits() {
+        let mut bonds = Bonds::default();
+        let common = report(0);
+        for number in 0..NEWS_PER_ANSWER as u64 + 1 {
+            bonds.push(process(9), NoticeKind::Down(number), &common);
+        }
+        assert_eq!(bonds.take(process(9)).len(), NEWS_PER_ANSWER);
+        assert_eq!(bonds.take(process(9)).len(), 1);
+        for number in 0..REPORTS_PER_ANSWER as u16 + 1 {
+            bonds.push(process(9), NoticeKind::Down(number.into()), &report(number));
+        }
+        assert_eq!(bonds.take(process(9)).len(), REPORTS_PER_ANSWER);
+        assert_eq!(bonds.take(process(9)).len(), 1);
+    }
+
+    #[test]
+    fn what_nobody_took_is_first_again() {
+        let (mut bonds, end) = (Bonds::default(), report(1));
+        let exit = NoticeKind::Exit { process: Some(process(3)), from: Peer::Main, is_parent: false };
+        bonds.push(process(9), NoticeKind::Down(1), &end);
+        bonds.push(process(9), exit, &end);
+        let taken = bonds.take(process(9));
+        bonds.push(process(9), NoticeKind::Down(2), &end);
+        bonds.put_back(process(9), taken);
+        let inbox = &bonds.inboxes[&process(9)];
+        assert_eq!((inbox.exits, inbox.downs()), (1, 2));
+        let kinds: Vec<_> = inbox.notices.iter().map(|it| matches!(it.kind, NoticeKind::Down(_))).collect();
+        assert_eq!(kinds, [true, false, true]);
+    }
+
+    #[test]
+    fn who_never_takes_his_exits_gets_no_more_links() {
+        let (mut bonds, end) = (Bonds::default(), report(1));
+        for _ in 0..LINKS_MAX {
+            assert!(bonds.has_room_for_link(process(9)));
+            bonds.push(process(9), NoticeKind::Exit { process: None, from: Peer::Main, is_parent: false }, &end);
+        }
+        assert!(!bonds.has_room_for_link(process(9)) && bonds.has_room_for_link(process(8)));
+        assert_eq!(bonds.take(process(9)).len(), NEWS_PER_ANSWER);
+        assert!(bonds.has_room_for_link(process(9)));
+    }
+
+    #[test]
+    fn the_last_reports_are_kept_and_no_more() {
+        let mut bonds = Bonds::default();
+        for number in 0..2 * LATELY_MAX as u16 {
+            bonds.remember(process(number), &report(number));
+        }
+        assert_eq!(bonds.lately.len(), LATELY_MAX);
+        assert_eq!(bonds.lately.back().map(|(dead, _)| *dead), Some(process(2 * LATELY_MAX as u16 - 1)));
+    }
+}
