@@ -10,6 +10,7 @@ mod delivery;
 mod harness;
 mod hostile;
 mod limits;
+mod links;
 mod macros;
 mod mains;
 mod process;
