@@ -24,16 +24,33 @@ fn quickstart() {
     assert_eq!((&*text(&done.stdout), &*text(&done.stderr)), ("", ""));
 }
 
-/// The text at the top of the program is what it prints, but for the numbers of its processes.
-#[test]
-fn hello_process() {
-    let done = run("hello_process", &[]);
+/// Runs an example and compares what it prints with the text at its top, but for the numbers.
+fn prints_what_it_promises(example: &str, source: &str) -> String {
+    let done = run(example, &[]);
     assert!(done.status.success(), "{}", text(&done.stderr));
-    let source = include_str!("../hello_process.rs");
     let promised = source.split("```").nth(1).unwrap().lines().filter_map(|line| line.strip_prefix("//! "));
     let digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
     let promised: Vec<String> = promised.filter(|line| !line.is_empty()).map(digits).collect();
     assert_eq!(text(&done.stdout).lines().map(digits).collect::<Vec<_>>(), promised);
-    assert!(text(&done.stdout).starts_with("10 numbers summed up in process "));
-    assert!(text(&done.stdout).contains(": 55\n"));
+    text(&done.stdout)
+}
+
+#[test]
+fn hello_process() {
+    let printed = prints_what_it_promises("hello_process", include_str!("../hello_process.rs"));
+    assert!(printed.starts_with("10 numbers summed up in process "));
+    assert!(printed.contains(": 55\n"));
+}
+
+#[test]
+fn linked_pair() {
+    let printed = prints_what_it_promises("linked_pair", include_str!("../linked_pair.rs"));
+    assert!(printed.contains("died of signal 11 (SIGSEGV), through its link to actor <"));
+    assert!(printed.ends_with("3 lines by the next one\n"));
+}
+
+#[test]
+fn health_check() {
+    let printed = prints_what_it_promises("health_check", include_str!("../health_check.rs"));
+    assert!(printed.starts_with("3 are up\n") && printed.contains("exited with code 3, while handling `work`\n2 are up\n"));
 }
