@@ -52,5 +52,7 @@ fn linked_pair() {
 #[test]
 fn health_check() {
     let printed = prints_what_it_promises("health_check", include_str!("../health_check.rs"));
-    assert!(printed.starts_with("3 are up\n") && printed.contains("exited with code 3, while handling `work`\n2 are up\n"));
+    assert!(
+        printed.starts_with("3 are up\n") && printed.contains("exited with code 3, while handling `work`\n2 are up\n")
+    );
 }

@@ -1,6 +1,6 @@
 //! What an actor does about the ends of others: monitors, links, and actors of its own.
 //!
-//! The same as [`link`](crate::link) does for any thread; what comes of it is told by the loop, between two
+//! The same as [`link`] does for any thread; what comes of it is told by the loop, between two
 //! messages, to the `#[info]` handlers.
 
 use super::actor_ref::ActorRef;
@@ -28,7 +28,7 @@ impl<A: Actor> Context<A> {
         link::demonitor_for_actor(monitor)
     }
 
-    /// Links the actor and `target`: if one of them ends, so does the other; see [`link`](crate::link).
+    /// Links the actor and `target`: if one of them ends, so does the other; see [`link`].
     ///
     /// # Errors
     /// See [`LinkError`].

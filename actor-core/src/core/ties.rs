@@ -103,6 +103,11 @@ impl Ties {
         }
     }
 
+    /// Those to whom a process is linked.
+    pub(crate) fn linked_to(&self, process: ProcessId) -> impl Iterator<Item = ProcessId> {
+        self.links.get(&process).into_iter().flatten().copied()
+    }
+
     /// How many links a process has.
     pub(crate) fn links_of(&self, process: ProcessId) -> usize {
         self.links.get(&process).map_or(0, BTreeSet::len)

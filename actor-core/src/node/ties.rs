@@ -225,8 +225,9 @@ impl Node {
         self.bonds.remember(dead, &report);
         let segment = self.segment;
         let is_trapping = |other: ProcessId| segment.record(other.participant).is_trapping();
+        let consequences = self.bonds.ties.die(dead, &report.reason, is_trapping);
         let mut told = BTreeSet::new();
-        for consequence in self.bonds.ties.die(dead, &report.reason, is_trapping) {
+        for consequence in consequences {
             match consequence {
                 Consequence::Down { watcher, number } => {
                     self.bonds.push(watcher, NoticeKind::Down(number), &report);
@@ -244,8 +245,7 @@ impl Node {
 
     /// What a link to one that is not there does to whoever has asked for it.
     fn pass_on(&mut self, to: ProcessId, process: Option<ProcessId>, from: Peer, report: &Arc<ExitReport>) {
-        let is_trapping = self.segment.record(to.participant).is_trapping();
-        match at_other_end(to, &ExitReason::NoProc, is_trapping) {
+        match at_other_end(to, &ExitReason::NoProc, self.is_trapping(to)) {
             Some(Consequence::Told(_)) => {
                 self.tell_exit(to, process, from, report);
                 self.announce(to);
@@ -267,19 +267,37 @@ impl Node {
         self.bonds.push(to, NoticeKind::Exit { process, from, is_parent }, report);
     }
 
-    /// Ends whoever is linked to `from`, who has ended like this.
+    /// Ends whoever is linked to `from`, who has ended like this, and whoever is linked to him in turn: a
+    /// chain is not to take as long as all of its deaths one after the other.
     fn end_by_link(&mut self, process: ProcessId, from: Peer, report: &ExitReport) {
-        if process == ProcessId::MAIN {
-            return self.end_main(from, report);
+        let mut ending = VecDeque::from([(process, from, travelling(&report.reason, from))]);
+        while let Some((process, from, reason)) = ending.pop_front() {
+            if process == ProcessId::MAIN {
+                self.end_main(from, report);
+            } else if let Some(peer) = self.kill_by_link(process, from, &reason) {
+                let others = self.bonds.ties.linked_to(process).filter(|other| !self.is_trapping(*other));
+                ending.extend(others.map(|other| (other, peer, travelling(&reason, peer))));
+            }
         }
-        let Some(receiver) = self.processes.get_mut(&process.participant).filter(|known| known.id == process) else {
-            return;
-        };
+    }
+
+    /// Kills one who is linked to `from`. Who it is, if it is certain that it dies of nothing that would
+    /// not travel further: else its end is waited for.
+    fn kill_by_link(&mut self, process: ProcessId, from: Peer, reason: &ExitReason) -> Option<Peer> {
+        let receiver = self.processes.get_mut(&process.participant).filter(|known| known.id == process)?;
         // Who is being killed already dies of that.
-        if receiver.killed_by.is_none() {
-            receiver.linked = Some((travelling(&report.reason, from), from));
-            self.kill(process, KilledBy::Link(from));
+        if receiver.killed_by.is_some() {
+            return None;
         }
+        receiver.linked = Some((reason.clone(), from));
+        let (peer, is_there) = (receiver.peer, receiver.pidfd.is_some());
+        self.kill(process, KilledBy::Link(from));
+        // Read after the kill: whoever had ended of itself by then, and in order, had said so before.
+        (is_there && !self.segment.record(process.participant).has_end()).then_some(peer)
+    }
+
+    fn is_trapping(&self, process: ProcessId) -> bool {
+        self.segment.record(process.participant).is_trapping()
     }
 
     /// `main` is linked to one who has failed, and does not trap that: the program ends, in order.

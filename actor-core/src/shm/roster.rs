@@ -211,6 +211,11 @@ impl Record {
         self.leaving.load(Acquire).checked_sub(1).map(|index| index as u16)
     }
 
+    /// Whether there is an end-of-life record.
+    pub(crate) fn has_end(&self) -> bool {
+        self.end.kind.load(Acquire) != 0 // PAIR: end-record
+    }
+
     pub(crate) fn read_end(&self) -> End {
         let kind = self.end.kind.load(Acquire); // PAIR: end-record
         if kind == 0 {

@@ -37,7 +37,7 @@ fn m_11_a_ring_of_a_hundred_ends_as_one() {
         }
         assert_eq!(actor_core::node::counters().unwrap().ended - ended, RING as u64, "each has ended once");
         // Others use this machine while the tests run, and may have it all.
-        assert!(took < bound(RING_LIMIT) * 20, "{took:?}");
+        assert!(took < bound(RING_LIMIT) * 5, "{took:?}");
         nothing_in(&diary);
         done(diary, []);
     });
