@@ -73,6 +73,7 @@ impl<A: Actor> Context<A> {
     /// For the main thread of the actor's process.
     pub(super) fn new(mailbox: Mailbox, life: u32) -> Context<A> {
         OWN.set(Some(mailbox.id()));
+        link::set_actor(mailbox);
         Context { mailbox, life, deliveries: 0, ending: None, actor: PhantomData }
     }
 

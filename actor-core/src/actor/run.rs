@@ -45,16 +45,15 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
     life.is_ready();
     let mut buffers = Buffers::default();
     let ending = loop {
+        if link::has_local() {
+            context.tell(&mut actor);
+        }
         if let Some(ending) = context.take_ending() {
             break ending;
         }
-        if link::has_local() {
-            context.tell(&mut actor);
-            continue;
-        }
         let next = mailbox.next_awake(&mut buffers.message).unwrap_or_else(|| {
             buffers.trim();
-            mailbox.next(&mut buffers.message, Deadline::Never)
+            mailbox.next(&mut buffers.message, link::patience())
         });
         match next {
             Next::Message { envelope, position } if !envelope.is_for(incarnation.life) => {

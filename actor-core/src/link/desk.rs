@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::monitor::{Down, MonitorRef};
 use crate::core::travelling;
 use crate::exit::ExitReport;
 use crate::id::{Peer, ProcessId};
+use crate::mailbox::Mailbox;
 use crate::node::{self, Answer, Batch, News, Request};
 use crate::shm::event::Waited;
 use crate::shm::segment::{Segment, attached};
@@ -53,11 +54,15 @@ pub(crate) enum Told {
 
 static DESK: Mutex<Desk> =
     Mutex::new(Desk { last: 0, monitors: BTreeMap::new(), exits: VecDeque::new(), downs: VecDeque::new() });
-/// Something came to the desk that the node does not know of.
+/// Something came to the desk past the loop of the actor, or is still with the node.
 static HAS_LOCAL: AtomicBool = AtomicBool::new(false);
+/// The mailbox at which the loop of the actor waits that lives here.
+static ACTOR: OnceLock<Mailbox> = OnceLock::new();
 
 /// How long the node may take to give news that it says it has.
 const AT_HAND: Duration = Duration::from_secs(5);
+/// How long until it is asked again if it did not.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// Which process this is.
 pub(crate) fn me(segment: &Segment) -> ProcessId {
@@ -74,10 +79,22 @@ pub(crate) fn has_local() -> bool {
     HAS_LOCAL.load(Ordering::Relaxed)
 }
 
+/// An actor lives here: it is told what comes while it waits at its mailbox.
+pub(crate) fn set_actor(mailbox: Mailbox) {
+    // Each process has one; only tests have more of them.
+    let _ = ACTOR.set(mailbox);
+}
+
+/// How long the loop of the actor may wait before it looks again.
+pub(crate) fn patience() -> Deadline {
+    if has_local() { Deadline::after(RETRY_AFTER) } else { Deadline::Never }
+}
+
 /// Fetches all that there is to be told to the actor that lives in this process, for [`next_told`].
 pub(crate) fn look() {
-    HAS_LOCAL.store(false, Ordering::Relaxed);
-    collect();
+    HAS_LOCAL.store(false, Ordering::SeqCst);
+    fetch();
+    HAS_LOCAL.fetch_or(is_late(), Ordering::SeqCst);
 }
 
 /// The next thing that the actor has to be told. One at a time: by the first it may give up the second.
@@ -104,8 +121,8 @@ impl Desk {
     /// The same for one that this process knows of by itself.
     pub(super) fn settle_here(&mut self, number: u64, report: &ExitReport) {
         self.settle(number, report);
-        // The actor's thread itself: it comes to its loop after this.
-        HAS_LOCAL.store(true, Ordering::Relaxed);
+        // The actor's own thread, if it is for the actor: it comes to its loop after this.
+        HAS_LOCAL.store(true, Ordering::SeqCst);
     }
 
     fn sort(&mut self, batch: &Batch) {
@@ -156,13 +173,29 @@ impl Desk {
     }
 }
 
-/// Takes what the node has for this process, and wakes those whom it is for.
+/// Whether there is news that could not be had.
+fn is_late() -> bool {
+    attached().is_some_and(|segment| segment.record(segment.me()).has_news())
+}
+
+/// [`fetch`] by any thread but that of the actor, which is told if something is for it: it may have looked
+/// after the node gave it and before it was sorted.
 pub(super) fn collect() {
+    if fetch()
+        && let Some(mailbox) = ACTOR.get()
+    {
+        HAS_LOCAL.store(true, Ordering::SeqCst);
+        mailbox.announce_news();
+    }
+}
+
+/// Takes what the node has for this process, and wakes those whom it is for. False: there was nothing.
+fn fetch() -> bool {
     static COLLECTING: Mutex<()> = Mutex::new(());
-    let Some(segment) = attached() else { return };
+    let Some(segment) = attached() else { return false };
     let record = segment.record(segment.me());
     if !record.has_news() {
-        return;
+        return false;
     }
     // One at a time, so that news is sorted in the order in which it comes.
     let _collecting = COLLECTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,6 +207,7 @@ pub(super) fn collect() {
         }
     }
     record.news.event().notify_all();
+    true
 }
 
 /// Waits until `take` finds something on the desk.
@@ -183,10 +217,15 @@ pub(super) fn wait<T>(deadline: Deadline, mut take: impl FnMut(&mut Desk) -> Opt
         take(&mut desk())
     };
     let Some(segment) = attached() else { return look() };
-
-    match segment.record(segment.me()).news.event().wait(deadline, look) {
-        Waited::Ready(found) | Waited::Slept(found) => Some(found),
-        Waited::TimedOut => None,
+    let news = segment.record(segment.me()).news.event();
+    loop {
+        // What could not be had is tried again, though nobody rings for it.
+        let patience = if is_late() { Deadline::after(RETRY_AFTER) } else { Deadline::Never };
+        match news.wait(deadline.min(patience), &mut look) {
+            Waited::Ready(found) | Waited::Slept(found) => return Some(found),
+            Waited::TimedOut if deadline.has_passed() => return None,
+            Waited::TimedOut => {}
+        }
     }
 }
 
@@ -202,7 +241,10 @@ pub(super) fn poll<T>(context: &mut Context<'_>, mut take: impl FnMut(&mut Desk)
     let Some(segment) = attached() else { return Poll::Pending };
     let news = &segment.record(segment.me()).news;
     let seen = news.event().register_async(u32::from(segment.me().0));
-    waker::register(segment, &news.word, seen, Deadline::Never, context.waker());
     // It may have come before the registration; then nobody rings.
-    look().map_or(Poll::Pending, Poll::Ready)
+    let found = look();
+    // What could not be had is tried again.
+    let patience = if is_late() { Deadline::after(RETRY_AFTER) } else { Deadline::Never };
+    waker::register(segment, &news.word, seen, patience, context.waker());
+    found.map_or(Poll::Pending, Poll::Ready)
 }

@@ -70,14 +70,19 @@ impl Sealed for Peer {
     }
 }
 
+/// How often to look for the life of an actor while it changes. No actor is restarted as often as that
+/// between two looks; a broken peer can write there.
+const LOOKS_MAX: usize = 100;
+
 impl Found {
     /// The present life of an actor, or the last one without a process. `None`: it has ended for good.
     pub(crate) fn of_actor(actor: crate::id::ActorId) -> Option<Found> {
         let mailbox = Mailbox::attach(actor)?;
         let segment = attached()?;
-        loop {
+        let mut peer = Peer::Actor(Incarnation { actor, life: 0 });
+        for _ in 0..LOOKS_MAX {
             let (life, participant) = mailbox.life();
-            let peer = Peer::Actor(Incarnation { actor, life });
+            peer = Peer::Actor(Incarnation { actor, life });
             let Some(participant) = participant.filter(|it| it.index() < crate::id::PARTICIPANTS_MAX) else {
                 return Some(Found { peer, process: None });
             };
@@ -88,6 +93,7 @@ impl Found {
                 return Some(Found { peer, process: Some(process).filter(|process| !is_over(*process)) });
             }
         }
+        Some(Found { peer, process: None })
     }
 }
 

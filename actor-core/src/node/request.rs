@@ -75,6 +75,23 @@ pub(crate) enum Request {
     Shutdown { timeout: Duration },
 }
 
+impl Request {
+    /// The process that this is asked for, which must be the one that asks.
+    pub(crate) fn asker(&self) -> Option<ProcessId> {
+        match self {
+            Request::Link { by, .. }
+            | Request::Unlink { by, .. }
+            | Request::Monitor { by, .. }
+            | Request::Demonitor { by, .. }
+            | Request::TakeNews { by } => Some(*by),
+            Request::SpawnProcess(ProcessSpec { parent, .. }) | Request::SpawnActor(ActorSpec { parent, .. }) => {
+                *parent
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What the node answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {

@@ -290,6 +290,9 @@ impl Node {
             let request = wire::decode::<Request>(&buffer);
             self.mailbox.acknowledge(position);
             match request {
+                Ok(request) if request.asker().is_some_and(|asker| asker.participant != envelope.sender) => {
+                    self.refuse(envelope.reply, "nobody asks for others");
+                }
                 Ok(request) => self.handle(request, &envelope),
                 Err(error) => self.refuse(envelope.reply, &error.to_string()),
             }
