@@ -118,6 +118,17 @@ impl Member {
         (context.demonitor(monitor), context.demonitor(monitor))
     }
 
+    /// Has a thread that waits for something else, and takes what comes to this process meanwhile.
+    #[call]
+    fn distract(&self) {
+        std::thread::spawn(|| {
+            let never = actor_core::link::monitor(Peer::Main).expect("the node is there");
+            loop {
+                assert_eq!(never.wait_timeout(Duration::from_micros(200)), None, "main is there");
+            }
+        });
+    }
+
     #[call]
     fn give_up(&mut self, context: &mut Context<Self>) -> Vec<bool> {
         self.monitors.drain(..).map(|monitor| context.demonitor(monitor)).collect()

@@ -6,7 +6,7 @@ use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use actor_tests::watch::bound;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::harness::{METHODS, Trial};
 
@@ -81,6 +81,24 @@ fn a_second_interrupt_does_not_wait() {
         signal(child, Signal::TERM);
         assert_eq!(trial.wait(child).signal(), Some(Signal::TERM.as_raw()));
         assert!(begin.elapsed() < bound(Duration::from_secs(1)), "{:?}", begin.elapsed());
+        trial.assert_nobody_left();
+    });
+}
+
+/// What a terminal does: everybody in the foreground is interrupted, not the root process alone.
+#[test]
+fn k_05_an_interrupt_of_the_whole_group_is_one_for_the_node() {
+    each("k_05_graceful", &ALL, "wait", |trial, child| {
+        kill_process_group(Pid::from_child(child), Signal::INT).unwrap();
+        assert_eq!(end_in_order(trial, child).signal(), Some(Signal::INT.as_raw()));
+        assert!(!trial.text().contains("panicked"), "{}", trial.text());
+    });
+    each("k_05_forced", &[SYNC, ASYNC_RESULT], "deaf", |trial, child| {
+        kill_process_group(Pid::from_child(child), Signal::INT).unwrap();
+        assert_eq!(trial.line("stopping:"), "second");
+        kill_process_group(Pid::from_child(child), Signal::INT).unwrap();
+        assert_eq!(trial.wait(child).signal(), Some(Signal::INT.as_raw()));
+        assert!(!trial.text().contains("panicked"), "{}", trial.text());
         trial.assert_nobody_left();
     });
 }

@@ -85,6 +85,35 @@ fn monitors_beyond_the_limit_are_an_error() {
     });
 }
 
+#[test]
+fn a_thread_that_waits_for_others_takes_nothing_from_its_actor() {
+    isolated(|| {
+        let diary = diary();
+        let watcher = member(&diary);
+        watcher.trap().wait().unwrap();
+        for _ in 0..3 {
+            watcher.distract().wait().unwrap();
+        }
+        for round in 0..200 {
+            let target = Process::spawn(sleep, ()).unwrap();
+            let peer = Peer::from(target.id());
+            match round % 2 {
+                0 => watcher.watch(peer).wait().unwrap(),
+                _ => watcher.befriend(peer).wait().unwrap(),
+            }
+            target.kill().unwrap();
+            let expected = match round % 2 {
+                0 => Told::Down(peer, ExitReason::Killed { by: KilledBy::User }),
+                _ => Told::Exit(peer, was_killed_by_link_to(peer)),
+            };
+            // It sleeps, and nobody sends it anything that would wake it.
+            assert_eq!(next(&diary), expected, "round {round}");
+            target.join().unwrap_err();
+        }
+        done(diary, [watcher]);
+    });
+}
+
 /// So that the end comes before, while and after the monitor is made.
 fn end_after(moments: u32) {
     (0..moments).for_each(|_| std::hint::spin_loop());
