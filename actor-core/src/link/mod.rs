@@ -40,6 +40,10 @@
 //! came. Where the first one was killed, the reason of the others is `Killed { by: KilledBy::Link(..) }`.
 //! If `main` is the other end, the program ends in order with the exit code 1.
 //!
+//! A stop is no normal end: whoever stops somebody to whom he is linked, by [`stop`](crate::ActorRef::stop)
+//! for example, and does not want to end with him, [`unlink`]s first, or traps. When the program ends,
+//! everybody is stopped in order and links do nothing.
+//!
 //! To be killed on request ([`kill`](crate::ActorRef::kill)) cannot be trapped by the one who is, but by
 //! those who are linked to him.
 //!

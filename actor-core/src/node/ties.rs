@@ -270,6 +270,10 @@ impl Node {
     /// Ends whoever is linked to `from`, who has ended like this, and whoever is linked to him in turn: a
     /// chain is not to take as long as all of its deaths one after the other.
     fn end_by_link(&mut self, process: ProcessId, from: Peer, report: &ExitReport) {
+        if self.ending.is_some() {
+            // Everybody ends, in order. Whoever is done first does not cut the others short.
+            return;
+        }
         let mut ending = VecDeque::from([(process, from, travelling(&report.reason, from))]);
         while let Some((process, from, reason)) = ending.pop_front() {
             if process == ProcessId::MAIN {

@@ -13,12 +13,22 @@ const LINKED_MAIN: &str = env!("CARGO_BIN_EXE_linked_main");
 
 /// Runs the program whose `main` is linked to somebody who ends like this.
 fn run(end: &str, code: i32, says: &str) {
+    run_with(end, code, says, 1);
+}
+
+/// [`run`], with so many who say that they stop.
+fn run_with(end: &str, code: i32, says: &str, stopping: usize) {
     for method in METHODS {
         let trial = Trial::new(&format!("linked_main ({end}, {method:?})"), method);
         let ended = trial.run(trial.command(Path::new(LINKED_MAIN)).arg(end));
         assert_eq!(ended.status.code(), Some(code), "{}", ended.text);
         assert!(ended.text.contains(says), "{}", ended.text);
-        assert_eq!(ended.text.matches("stopping").count(), 1, "the others are stopped in order: {}", ended.text);
+        assert_eq!(
+            ended.text.matches("stopping:").count(),
+            stopping,
+            "the others are stopped in order: {}",
+            ended.text
+        );
         trial.assert_nothing_left();
     }
 }
@@ -36,6 +46,11 @@ fn m_01_main_ends_with_whom_it_is_linked_to() {
 #[test]
 fn m_02_main_can_trap() {
     run("trapped", 0, "main was told: died of signal 11");
+}
+
+#[test]
+fn the_end_of_main_is_in_order_for_those_who_are_linked() {
+    run_with("pair", 0, "stopping: stopped as asked", 2);
 }
 
 #[test]
