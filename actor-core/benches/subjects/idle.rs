@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use actor_core::Peer;
 use actor_core::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,11 @@ impl Idle {
     #[call]
     fn process(&mut self) -> u32 {
         std::process::id()
+    }
+
+    #[call]
+    fn befriend(&mut self, other: Peer, context: &mut Context<Self>) {
+        context.link(other).expect("a link");
     }
 }
 
@@ -37,7 +43,8 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        self.0.iter().for_each(|actor| drop(actor.kill().expect("an end")));
+        // Who was linked may have ended by that.
+        self.0.iter().for_each(|actor| drop(actor.kill()));
     }
 }
 

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 mod actor;
+mod link;
 mod peers;
 mod process;
 mod queue;
