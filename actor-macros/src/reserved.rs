@@ -8,7 +8,7 @@
 pub(crate) const NAMES: &[&str] = &[
     // Methods of `ActorRef`, now and later.
     "calls", "id", "name", "incarnation", "in_life", "stop", "stop_now", "stop_timeout", "stop_deadline", "kill",
-    "is_alive", "status", "pid", "join", "link", "unlink", "monitor", "demonitor", "register", "unregister",
+    "is_alive", "status", "pid", "join", "peer", "link", "unlink", "monitor", "demonitor", "register", "unregister",
     "cast", "call", "send", "spawn", "spawn_with", "spawn_link", "define",
     // Methods of common traits, as long as they take `self`.
     "clone", "clone_from", "clone_into", "to_owned", "eq", "ne", "cmp", "partial_cmp", "lt", "le",
@@ -75,10 +75,13 @@ mod tests {
         matches!(&*block.self_ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "ActorRef"))
     }
 
-    /// Those that have a `self`, and can be called from outside.
+    /// Those that have a `self`, and can be called from outside: nobody can have `Sealed` in scope.
     fn methods(block: &ItemImpl) -> Vec<String> {
         let functions = block.items.iter().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None });
-        let is_open = |f: &&syn::ImplItemFn| block.trait_.is_some() || matches!(f.vis, syn::Visibility::Public(_));
+        let of = block.trait_.as_ref().and_then(|(_, path, _)| path.segments.last());
+        let is_sealed = of.is_some_and(|last| last.ident == "Sealed");
+        let is_open =
+            |f: &&syn::ImplItemFn| !is_sealed && (of.is_some() || matches!(f.vis, syn::Visibility::Public(_)));
         let methods = functions.filter(is_open).filter(|f| f.sig.receiver().is_some());
         methods.map(|f| f.sig.ident.to_string()).collect()
     }
