@@ -30,6 +30,7 @@ mod exited;
 mod forward;
 mod groups;
 mod housekeeping;
+mod inbox;
 mod launch;
 mod life;
 mod memory;

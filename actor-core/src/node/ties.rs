@@ -11,12 +11,13 @@
 //!
 //! [`Record::is_dying`]: crate::shm::roster::Record::is_dying
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::forward;
+use super::inbox::{Inboxes, NoticeKind, batch};
 use super::launch::Role;
-use super::request::{Answer, Batch, LINKS_MAX, MONITORS_MAX, News};
+use super::request::{Answer, Batch, LINKS_MAX, MONITORS_MAX};
 use super::thread::Node;
 use crate::core::{Consequence, Ties, at_other_end, travelling};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
@@ -25,9 +26,6 @@ use crate::mailbox::{Mailbox, ReplyAddress};
 
 /// Reports of the dead that are kept for monitors which come a moment too late.
 const LATELY_MAX: usize = 256;
-/// What one answer has at most: each report may have 4 KiB of stderr.
-const NEWS_PER_ANSWER: usize = 4096;
-const REPORTS_PER_ANSWER: usize = 256;
 /// The code with which the program exits when `main` ends by a link.
 const EXIT_CODE: i32 = 1;
 
@@ -35,41 +33,12 @@ const EXIT_CODE: i32 = 1;
 #[derive(Default)]
 pub(super) struct Bonds {
     ties: Ties,
-    inboxes: BTreeMap<ProcessId, Inbox>,
+    inboxes: Inboxes,
     lately: VecDeque<(ProcessId, Arc<ExitReport>)>,
     is_main_ending: bool,
 }
 
-/// What one process has not taken yet.
-#[derive(Default)]
-struct Inbox {
-    notices: VecDeque<Notice>,
-    exits: usize,
-}
-
-struct Notice {
-    kind: NoticeKind,
-    report: Arc<ExitReport>,
-}
-
-enum NoticeKind {
-    Down(u64),
-    Exit { process: Option<ProcessId>, from: Peer, is_parent: bool },
-}
-
-impl Inbox {
-    fn downs(&self) -> usize {
-        self.notices.len() - self.exits
-    }
-}
-
 impl Bonds {
-    fn push(&mut self, to: ProcessId, kind: NoticeKind, report: &Arc<ExitReport>) {
-        let inbox = self.inboxes.entry(to).or_default();
-        inbox.exits += usize::from(matches!(kind, NoticeKind::Exit { .. }));
-        inbox.notices.push_back(Notice { kind, report: report.clone() });
-    }
-
     fn remember(&mut self, dead: ProcessId, report: &Arc<ExitReport>) {
         if self.lately.len() == LATELY_MAX {
             self.lately.pop_front();
@@ -79,60 +48,14 @@ impl Bonds {
 
     /// Whether a process may have another link.
     fn has_room_for_link(&self, process: ProcessId) -> bool {
-        let waiting = self.inboxes.get(&process).map_or(0, |inbox| inbox.exits);
-        self.ties.links_of(process) + waiting < LINKS_MAX
+        self.ties.links_of(process) + self.inboxes.exits_of(process) < LINKS_MAX
     }
 
     /// Whether a process may have another monitor. It allows itself half as many, since it does not count
     /// those that it has given up while their notice was on its way.
     fn has_room_for_monitor(&self, process: ProcessId) -> bool {
-        let waiting = self.inboxes.get(&process).map_or(0, Inbox::downs);
-        self.ties.monitors_of(process) + waiting < 2 * MONITORS_MAX
+        self.ties.monitors_of(process) + self.inboxes.downs_of(process) < 2 * MONITORS_MAX
     }
-
-    /// Takes as much for one process as an answer holds.
-    fn take(&mut self, process: ProcessId) -> Vec<Notice> {
-        let Some(inbox) = self.inboxes.get_mut(&process) else { return Vec::new() };
-        let (mut reports, mut last) = (0, None);
-        let fitting = inbox.notices.iter().take(NEWS_PER_ANSWER).take_while(|notice| {
-            let report = Arc::as_ptr(&notice.report);
-            reports += usize::from(last != Some(report));
-            last = Some(report);
-            reports <= REPORTS_PER_ANSWER
-        });
-        let count = fitting.count();
-        let taken: Vec<Notice> = inbox.notices.drain(..count).collect();
-        inbox.exits -= taken.iter().filter(|notice| matches!(notice.kind, NoticeKind::Exit { .. })).count();
-        if inbox.notices.is_empty() {
-            self.inboxes.remove(&process);
-        }
-        taken
-    }
-
-    fn put_back(&mut self, process: ProcessId, taken: Vec<Notice>) {
-        let inbox = self.inboxes.entry(process).or_default();
-        for notice in taken.into_iter().rev() {
-            inbox.exits += usize::from(matches!(notice.kind, NoticeKind::Exit { .. }));
-            inbox.notices.push_front(notice);
-        }
-    }
-}
-
-fn batch(taken: &[Notice]) -> Batch {
-    let mut batch = Batch::default();
-    let mut last = None;
-    for Notice { kind, report: end } in taken {
-        if last != Some(Arc::as_ptr(end)) {
-            last = Some(Arc::as_ptr(end));
-            batch.reports.push(ExitReport::clone(end));
-        }
-        let report = batch.reports.len() as u32 - 1;
-        batch.news.push(match *kind {
-            NoticeKind::Down(number) => News::Down { number, report },
-            NoticeKind::Exit { from, is_parent, .. } => News::Exit { from, is_parent, report },
-        });
-    }
-    batch
 }
 
 impl Node {
@@ -161,12 +84,7 @@ impl Node {
 
     pub(super) fn unlink(&mut self, by: ProcessId, process: ProcessId, reply: Option<ReplyAddress>) {
         self.bonds.ties.unlink(by, process);
-        if let Some(inbox) = self.bonds.inboxes.get_mut(&by) {
-            let is_of_it =
-                |kind: &NoticeKind| matches!(kind, NoticeKind::Exit { process: of, .. } if *of == Some(process));
-            inbox.notices.retain(|notice| !is_of_it(&notice.kind));
-            inbox.exits = inbox.notices.iter().filter(|it| matches!(it.kind, NoticeKind::Exit { .. })).count();
-        }
+        self.bonds.inboxes.forget_exits(by, process);
         self.answer(reply, &Answer::Done);
     }
 
@@ -184,7 +102,7 @@ impl Node {
         let known = self.bonds.lately.iter().rev().find(|(dead, _)| *dead == process);
         let report = known.map(|(_, report)| report.clone());
         let report = report.unwrap_or_else(|| Arc::new(ExitReport::no_proc(format!("process {process}"), None)));
-        self.bonds.push(by, NoticeKind::Down(number), &report);
+        self.bonds.inboxes.push(by, NoticeKind::Down(number), &report);
         self.announce(by);
     }
 
@@ -220,7 +138,7 @@ impl Node {
             // He has been told by the answer to his spawn.
             self.bonds.ties.unlink(parent, dead);
         }
-        self.bonds.inboxes.remove(&dead);
+        self.bonds.inboxes.remove(dead);
         let report = Arc::new(report);
         self.bonds.remember(dead, &report);
         let segment = self.segment;
@@ -230,7 +148,7 @@ impl Node {
         for consequence in consequences {
             match consequence {
                 Consequence::Down { watcher, number } => {
-                    self.bonds.push(watcher, NoticeKind::Down(number), &report);
+                    self.bonds.inboxes.push(watcher, NoticeKind::Down(number), &report);
                     told.insert(watcher);
                 }
                 Consequence::Told(process) => {
@@ -264,7 +182,7 @@ impl Node {
                 receiver.linked = Some((travelling(&report.reason, from), from));
             }
         }
-        self.bonds.push(to, NoticeKind::Exit { process, from, is_parent }, report);
+        self.bonds.inboxes.push(to, NoticeKind::Exit { process, from, is_parent }, report);
     }
 
     /// Ends whoever is linked to `from`, who has ended like this, and whoever is linked to him in turn: a
@@ -339,10 +257,10 @@ impl Node {
         if !self.lives(by) {
             return self.answer(reply, &Answer::News(Batch::default()));
         }
-        let taken = self.bonds.take(by);
-        self.segment.record(by.participant).set_news(self.bonds.inboxes.contains_key(&by));
+        let taken = self.bonds.inboxes.take(by);
+        self.segment.record(by.participant).set_news(self.bonds.inboxes.has_any(by));
         if !self.deliver(reply, &Answer::News(batch(&taken))) && !taken.is_empty() {
-            self.bonds.put_back(by, taken);
+            self.bonds.inboxes.put_back(by, taken);
             self.announce(by);
         }
     }
@@ -362,61 +280,18 @@ mod tests {
     }
 
     #[test]
-    fn smoke() {
-        let (mut bonds, one, other) = (Bonds::default(), report(1), report(2));
-        for (number, report) in [(1, &one), (2, &one), (3, &other)] {
-            bonds.push(process(9), NoticeKind::Down(number), report);
-        }
-        let batch = batch(&bonds.take(process(9)));
-        assert_eq!(batch.reports, [one.as_ref().clone(), other.as_ref().clone()], "each once");
-        let places = batch.news.iter().map(|news| match news {
-            News::Down { number, report } => (*number, *report),
-            News::Exit { .. } => panic!("no link was there"),
-        });
-        assert_eq!(places.collect::<Vec<_>>(), [(1, 0), (2, 0), (3, 1)]);
-        assert!(bonds.inboxes.is_empty());
-    }
-
-    #[test]
-    fn an_answer_has_so_much_and_the_rest_waits() {
-        let mut bonds = Bonds::default();
-        let common = report(0);
-        for number in 0..NEWS_PER_ANSWER as u64 + 1 {
-            bonds.push(process(9), NoticeKind::Down(number), &common);
-        }
-        assert_eq!(bonds.take(process(9)).len(), NEWS_PER_ANSWER);
-        assert_eq!(bonds.take(process(9)).len(), 1);
-        for number in 0..REPORTS_PER_ANSWER as u16 + 1 {
-            bonds.push(process(9), NoticeKind::Down(number.into()), &report(number));
-        }
-        assert_eq!(bonds.take(process(9)).len(), REPORTS_PER_ANSWER);
-        assert_eq!(bonds.take(process(9)).len(), 1);
-    }
-
-    #[test]
-    fn what_nobody_took_is_first_again() {
-        let (mut bonds, end) = (Bonds::default(), report(1));
-        let exit = NoticeKind::Exit { process: Some(process(3)), from: Peer::Main, is_parent: false };
-        bonds.push(process(9), NoticeKind::Down(1), &end);
-        bonds.push(process(9), exit, &end);
-        let taken = bonds.take(process(9));
-        bonds.push(process(9), NoticeKind::Down(2), &end);
-        bonds.put_back(process(9), taken);
-        let inbox = &bonds.inboxes[&process(9)];
-        assert_eq!((inbox.exits, inbox.downs()), (1, 2));
-        let kinds: Vec<_> = inbox.notices.iter().map(|it| matches!(it.kind, NoticeKind::Down(_))).collect();
-        assert_eq!(kinds, [true, false, true]);
-    }
-
-    #[test]
     fn who_never_takes_his_exits_gets_no_more_links() {
         let (mut bonds, end) = (Bonds::default(), report(1));
         for _ in 0..LINKS_MAX {
             assert!(bonds.has_room_for_link(process(9)));
-            bonds.push(process(9), NoticeKind::Exit { process: None, from: Peer::Main, is_parent: false }, &end);
+            bonds.inboxes.push(
+                process(9),
+                NoticeKind::Exit { process: None, from: Peer::Main, is_parent: false },
+                &end,
+            );
         }
         assert!(!bonds.has_room_for_link(process(9)) && bonds.has_room_for_link(process(8)));
-        assert_eq!(bonds.take(process(9)).len(), NEWS_PER_ANSWER);
+        assert!(!bonds.inboxes.take(process(9)).is_empty());
         assert!(bonds.has_room_for_link(process(9)));
     }
 
