@@ -67,6 +67,39 @@
 //! and arguments. Neither side needs an async runtime, and both work inside one: calls, casts,
 //! `send_async` and `recv_async` can be awaited.
 //!
+//! # Logs
+//! What an actor logs with `tracing` is heard by the subscriber that the root process has installed, with the
+//! fields `actor` and `pid` and in the spans that it was logged in; a handler's span is a child of the one that the
+//! call or cast was sent in. Install the subscriber before the first process is started:
+//!
+//! ```
+//! use actor_core::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Actor, Serialize, Deserialize)]
+//! struct Clerk;
+//!
+//! #[handlers]
+//! impl Clerk {
+//!     #[call]
+//!     fn file(&self, page: u32) {
+//!         tracing::info!(page, "filed");
+//!     }
+//! }
+//!
+//! fn main() -> actor_core::Result<()> {
+//!     tracing_subscriber::fmt().init();
+//!     let clerk = Clerk.spawn()?;
+//!     tracing::info_span!("visit").in_scope(|| clerk.file(7).wait())?;
+//!     // INFO visit:file: clerk: filed page=7 actor="clerk" pid=4711
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Nobody waits for the subscriber: what comes faster than it takes it is dropped, and counted in
+//! [`node::counters`]. An actor that installs a subscriber in its `#[init]` has its log to itself. What is written to
+//! stderr goes through the node, with the name and pid in front of each line.
+//!
 //! # What is needed
 //! Linux 5.11 or later on x86-64 or aarch64, /proc mounted. A plain `fn main()` is enough, and tests,
 //! doctests and benches can spawn as well: what a process is to be is decided before `main`.
@@ -95,6 +128,7 @@ mod error;
 mod exit;
 mod id;
 pub mod link;
+mod logs;
 mod mailbox;
 pub mod node;
 mod planted;

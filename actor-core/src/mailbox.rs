@@ -24,7 +24,7 @@ pub(crate) use life::NEWS_HANDLER;
 use crate::id::{ActorId, Participant};
 use crate::shm::event::Waited;
 use crate::shm::lately;
-use crate::shm::layout::{INLINE_MAX, Shape};
+use crate::shm::layout::{INLINE_MAX, Shape, SlotHead};
 use crate::shm::payload::{self, Meta};
 pub(crate) use crate::shm::post::PostError;
 use crate::shm::post::{Wake, register_room};
@@ -49,7 +49,7 @@ pub(crate) struct MailboxSize {
 
 impl MailboxSize {
     pub(crate) fn shape(&self) -> Shape {
-        let message_max = self.message_max.saturating_add(Envelope::BYTES as u64);
+        let message_max = self.message_max.saturating_add(Envelope::BYTES_MAX as u64);
         Shape { capacity: self.capacity, hands: 0, message_max, bytes: self.bytes }
     }
 }
@@ -95,7 +95,7 @@ impl Mailbox {
 
     /// Bytes of the largest payload.
     pub(crate) fn payload_max(&self) -> usize {
-        self.window.layout.shape.message_max as usize - Envelope::BYTES
+        self.window.layout.shape.message_max as usize - Envelope::BYTES_MAX
     }
 
     /// Posts a message, waiting for room until `deadline`. It is visible when this returns `Ok`.
@@ -107,7 +107,7 @@ impl Mailbox {
         if payload.len() > max {
             return Err(PostError::TooLarge { size: payload.len(), max });
         }
-        self.window.post([&envelope.to_bytes(), payload], deadline, Wake::Now)
+        self.window.post([&envelope.to_bytes()[..envelope.length()], payload], deadline, Wake::Now)
     }
 
     /// [`Mailbox::post`] for async senders: the waker is woken when there may be room or at the
@@ -125,7 +125,7 @@ impl Mailbox {
             result => return Poll::Ready(result),
         }
         // A large message waits for a place for its bytes as well as for a slot.
-        let needs_extent = Envelope::BYTES + payload.len() > INLINE_MAX as usize;
+        let needs_extent = envelope.length() + payload.len() > INLINE_MAX as usize;
         for is_large in [false, true].into_iter().take(1 + usize::from(needs_extent)) {
             let (word, seen) = register_room(&self.window, is_large);
             waker::register(self.window.segment, word, seen, deadline, context.waker());
@@ -206,16 +206,19 @@ impl Mailbox {
         }
         // Two reads, so that a large payload starts where its reader wants it.
         buffer.clear();
-        let head = Meta { length: Envelope::BYTES as u32, ..meta };
-        if !self.window.read_payload(slot, head, 0, buffer) {
-            return None;
-        }
-        let envelope = Envelope::from_bytes(buffer)?;
-        buffer.clear();
-        if !self.window.read_payload(slot, meta, Envelope::BYTES, buffer) {
+        let envelope = self.envelope(slot, meta)?;
+        if !self.window.read_payload(slot, meta, envelope.length(), buffer) {
             return None;
         }
         Some(envelope)
+    }
+
+    /// Copies what a message says of itself, and nothing behind it.
+    fn envelope(&self, slot: &SlotHead, meta: Meta) -> Option<Envelope> {
+        let mut head = [0; Envelope::BYTES_MAX];
+        let head = &mut head[..Envelope::BYTES_MAX.min(meta.length as usize)];
+        self.window.copy_payload(slot, meta, head).then_some(())?;
+        Envelope::from_bytes(head)
     }
 
     /// Notes that the message in hand was handled to its end. Called before it is answered: whoever
@@ -258,9 +261,7 @@ impl Mailbox {
         let claim = slots::find_claimed(&self.window, receiver)?;
         let slot = self.window.slot(claim.position.index());
         // Only the envelope: whoever asks must not wait for the copy of a large message.
-        let mut head = [0; Envelope::BYTES];
-        self.window.copy_payload(slot, Meta::load(slot), &mut head).then_some(())?;
-        Envelope::from_bytes(&head).map(|envelope| (claim, envelope))
+        self.envelope(slot, Meta::load(slot)).map(|envelope| (claim, envelope))
     }
 
     /// The extent of a claimed message, if it has one.

@@ -224,10 +224,10 @@ fn threads() -> Vec<Thing> {
     without_those_for_good(named.collect())
 }
 
-/// The threads for async waits and for what processes write to stderr begin with the first of these
+/// The threads for async waits and for what processes write to stderr or log begin with the first of these
 /// and never end. There is one of each: a second one should not be there.
 fn without_those_for_good(mut threads: Vec<(u32, String)>) -> Vec<Thing> {
-    for name in ["actor-wakes", "actor-stderr"] {
+    for name in ["actor-wakes", "actor-stderr", "actor-logs"] {
         if let Some(first) = threads.iter().position(|thread| thread.1 == name) {
             threads.remove(first);
         }

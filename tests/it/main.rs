@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod limits;
 mod links;
+mod logs;
 mod macros;
 mod mains;
 mod process;

@@ -46,6 +46,21 @@ pub fn bus_error(file: &std::fs::File) -> ! {
     unreachable!("there is nothing behind the end of the file")
 }
 
+/// Runs `child` in a fork of this process, which then ends with what that gives. Gives what it has ended with.
+pub fn fork(child: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: The child runs on with what this thread has, as foreign code does; what others have locked stays so.
+    match unsafe { libc::fork() } {
+        0 => exit_now(child()),
+        pid => {
+            let mut status = 0;
+            // SAFETY: A child of this process that nobody else waits for, and a place for its status.
+            let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+            assert!(waited == pid && libc::WIFEXITED(status), "the fork ended otherwise: {status:#x}");
+            libc::WEXITSTATUS(status)
+        }
+    }
+}
+
 /// Does not return before it has slept for so long, whatever signals arrive.
 pub fn sleep_in_c(seconds: u32) {
     let mut left = seconds;

@@ -12,8 +12,9 @@ use super::actor_ref::Address;
 use super::context;
 use super::error::{CallError, Operation};
 use super::handler::Handler;
-use super::post::{self, Limit, PostFailure};
+use super::post::{self, Limit, Origin, PostFailure};
 use crate::exit::ExitReport;
+use crate::logs::Calling;
 use crate::node::{self, Answer, Request};
 use crate::reply::{OpenError, Purpose, ReplyKind, ReplySlot};
 use crate::shm::segment::attached;
@@ -114,9 +115,10 @@ impl<M, T, E> Call<M, T, E> {
     pub fn wait(self) -> Result<T, CallError<E>> {
         let deadline = self.limit.deadline();
         let mut slot = self.open_slot(deadline)?;
+        let calling = Calling::here();
+        let origin = Origin { reply: Some(slot.address()), trace: calling.trace() };
         wire::with_buffer(|buffer| {
-            let posted =
-                post::post(self.address, self.handler, &self.message, Some(slot.address()), buffer, || deadline);
+            let posted = post::post(self.address, self.handler, &self.message, origin, buffer, || deadline);
             posted.map_err(|failure| self.not_posted(failure))?;
             if let Some(kind) = slot.wait(deadline, buffer) {
                 return self.read(kind, buffer);

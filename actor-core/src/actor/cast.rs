@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::actor_ref::Address;
 use super::error::SendError;
 use super::handler::Handler;
-use super::post::{self, Limit, PostFailure};
+use super::post::{self, Limit, Origin, PostFailure};
+use crate::logs;
 use crate::time::Deadline;
 use crate::wire;
 
@@ -103,8 +104,9 @@ impl<M> Cast<M> {
     }
 
     fn send_until(self, deadline: impl FnOnce() -> Deadline) -> Result<(), SendError<M>> {
+        let origin = Origin { reply: None, trace: logs::casting() };
         let posted =
-            wire::with_buffer(|buffer| post::post(self.address, self.handler, &self.message, None, buffer, deadline));
+            wire::with_buffer(|buffer| post::post(self.address, self.handler, &self.message, origin, buffer, deadline));
         posted.map_err(|failure| self.not_sent(failure))
     }
 

@@ -10,7 +10,8 @@ use std::pin::Pin;
 use super::call::Call;
 use super::cast::Cast;
 use super::error::{CallError, SendError};
-use super::post;
+use super::post::{self, Origin};
+use crate::logs::{self, Calling};
 use crate::reply::{ReplyKind, ReplySlot};
 use crate::shm::segment::attached;
 use crate::time::Deadline;
@@ -54,8 +55,9 @@ async fn call<M, T, E>(call: Call<M, T, E>) -> Result<T, CallError<E>> {
         None => None,
     };
     let mut slot = call.opened(opened)?;
-    let (address, info, reply) = (call.address, &call.handler.info, Some(slot.address()));
-    let posted = post::post_async(address, info, encoded, reply, deadline).await;
+    let calling = Calling::from_anywhere();
+    let origin = Origin { reply: Some(slot.address()), trace: calling.trace() };
+    let posted = post::post_async(call.address, &call.handler.info, encoded, origin, deadline).await;
     posted.map_err(|failure| call.not_posted(failure))?;
     let mut buffer = Vec::new();
     if let Some(kind) = answer(&mut slot, deadline, &mut buffer).await {
@@ -73,8 +75,8 @@ async fn cast<M>(cast: Cast<M>) -> Result<(), SendError<M>> {
     let deadline = cast.limit.deadline();
     let mut payload = Vec::new();
     let encoded = post::encode(cast.handler, &cast.message, &mut payload).map(|()| payload);
-    let (address, info) = (cast.address, &cast.handler.info);
-    let posted = post::post_async(address, info, encoded, None, deadline).await;
+    let origin = Origin { reply: None, trace: logs::casting() };
+    let posted = post::post_async(cast.address, &cast.handler.info, encoded, origin, deadline).await;
     posted.map_err(|failure| cast.not_sent(failure))
 }
 

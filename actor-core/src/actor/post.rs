@@ -8,6 +8,7 @@ use super::context;
 use super::error::Operation;
 use super::handler::{Handler, HandlerInfo};
 use crate::id::Participant;
+use crate::logs::TraceContext;
 use crate::mailbox::{Envelope, Mailbox, PostError, ReplyAddress};
 use crate::shm::segment::attached;
 use crate::time::Deadline;
@@ -27,6 +28,13 @@ impl Limit {
             Limit::Until(at) => Deadline::from(at),
         }
     }
+}
+
+/// Where a message comes from: who waits for its answer, and the span that it was sent in.
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) reply: Option<ReplyAddress>,
+    pub(super) trace: Option<TraceContext>,
 }
 
 /// Why a message was not posted.
@@ -49,9 +57,9 @@ impl HandlerInfo {
         Operation { verb, handler: self.name, name: self.actor, actor: address.actor }
     }
 
-    fn envelope(&self, address: Address, reply: Option<ReplyAddress>) -> Envelope {
+    fn envelope(&self, address: Address, reply: Option<ReplyAddress>, trace: Option<TraceContext>) -> Envelope {
         let sender = attached().map_or(Participant::NOBODY, |segment| segment.me());
-        Envelope { handler: self.index, on_crash: self.on_crash, reply, life: address.life, sender }
+        Envelope { handler: self.index, on_crash: self.on_crash, reply, life: address.life, sender, trace }
     }
 }
 
@@ -61,13 +69,13 @@ pub(super) fn post<M, T, E>(
     address: Address,
     handler: &Handler<M, T, E>,
     message: &M,
-    reply: Option<ReplyAddress>,
+    origin: Origin,
     buffer: &mut Vec<u8>,
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<(), PostFailure> {
     encode(handler, message, buffer)?;
     let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
-    let envelope = handler.info.envelope(address, reply);
+    let envelope = handler.info.envelope(address, origin.reply, origin.trace);
     match mailbox.post(&envelope, buffer, Deadline::Now) {
         // Room in its own mailbox is made by this very thread, and not while it waits.
         Err(PostError::Full) if !context::is_own(address.actor) => {}
@@ -91,12 +99,12 @@ pub(super) async fn post_async(
     address: Address,
     info: &HandlerInfo,
     payload: Result<Vec<u8>, PostFailure>,
-    reply: Option<ReplyAddress>,
+    origin: Origin,
     deadline: Deadline,
 ) -> Result<(), PostFailure> {
     let payload = payload?;
     let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
-    let envelope = info.envelope(address, reply);
+    let envelope = info.envelope(address, origin.reply, origin.trace);
     Ok(poll_fn(|task| mailbox.poll_post(&envelope, &payload, task, deadline)).await?)
 }
 
@@ -131,9 +139,9 @@ mod tests {
         let options = crate::actor::ActorOptions::named("test");
         let info = HandlerInfo::cast(3, "note", &options);
         let address = Address { actor: ActorId(WindowId { index: 1, generation: 1 }), life: 0 };
-        assert_eq!(info.envelope(address, None).on_crash, OnCrash::DeadLetter);
+        assert_eq!(info.envelope(address, None, None).on_crash, OnCrash::DeadLetter);
         let info = info.on_crash(OnCrash::Redeliver(3));
-        let envelope = info.envelope(address, None);
+        let envelope = info.envelope(address, None, None);
         assert_eq!((envelope.handler, envelope.on_crash), (3, OnCrash::Redeliver(3)));
     }
 }

@@ -5,12 +5,15 @@
 //! leaves the message in hand where it is, and what becomes of it stands in its envelope. An
 //! orderly end is one that returns from [`live`].
 
+use std::any::type_name;
+
 use super::behaviour::{Actor, Failure};
 use super::context::{Context, Ending};
 use super::dispatch::{Delivery, Outcome};
 use crate::boot::Start;
 use crate::exit::ExitReason;
 use crate::link;
+use crate::logs;
 use crate::mailbox::{Envelope, Mailbox, Next};
 use crate::node::{self, LastWord, Life, Request};
 use crate::planted::{self, planted};
@@ -38,7 +41,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
         return Ending::Own(ExitReason::NoProc);
     };
     let mut context = Context::new(mailbox, incarnation.life);
-    let mut actor = match init::<A>(life, &mut context) {
+    let mut actor = match logs::during(A::HANDLERS, type_name::<A>(), || init::<A>(life, &mut context)) {
         Ok(actor) => actor,
         Err(failure) => return Ending::Own(failure.into_reason()),
     };
@@ -61,6 +64,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
             }
             Next::Message { envelope, position } => {
                 context.begin(&envelope, position);
+                logs::begin(envelope.handler, envelope.trace);
                 if planted!(AcknowledgeBeforeHandling) {
                     mailbox.acknowledge(position);
                 }
@@ -74,6 +78,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
                 }
                 // Dead before this line: a call is replied to, so recovery does not run it again.
                 context.finish(position, handled.failure);
+                logs::end(envelope.reply.is_none());
             }
             Next::News => context.tell(&mut actor),
             Next::Stop => break Ending::Own(ExitReason::Shutdown(None)),

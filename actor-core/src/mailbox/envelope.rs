@@ -4,9 +4,11 @@
 //! another process has left there can be read: it is at worst an envelope that nobody meant.
 
 use crate::id::{Participant, WindowId};
+use crate::logs::TraceContext;
 use crate::shm::slots::SlotWord;
 
-/// What a message says of itself besides its payload: 24 bytes before it in the slot.
+/// What a message says of itself besides its payload: 24 bytes before it in the slot, or 40 if it comes from a
+/// span that somebody listens to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
     /// Which handler it is for.
@@ -17,6 +19,8 @@ pub(crate) struct Envelope {
     /// The one life that it is for; 0 is any.
     pub(crate) life: u32,
     pub(crate) sender: Participant,
+    /// The span that it was sent in.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// What becomes of the message that was being handled when its actor crashed. Messages that still
@@ -75,10 +79,20 @@ impl Envelope {
         self.life == 0 || self.life == life
     }
 
-    pub(crate) const BYTES: usize = 24;
+    /// Without and with a trace.
+    const BYTES: usize = 24;
+    pub(crate) const BYTES_MAX: usize = Self::BYTES + TraceContext::BYTES;
 
-    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
+    /// How many bytes it takes.
+    #[inline]
+    pub(crate) fn length(&self) -> usize {
+        if self.trace.is_some() { Self::BYTES_MAX } else { Self::BYTES }
+    }
+
+    /// The bytes, the first [`length`](Envelope::length) of which count.
+    #[inline]
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES_MAX] {
+        let mut bytes = [0; Self::BYTES_MAX];
         bytes[0..2].copy_from_slice(&self.handler.to_le_bytes());
         bytes[2..4].copy_from_slice(&self.on_crash.to_bytes());
         bytes[4..6].copy_from_slice(&self.sender.0.to_le_bytes());
@@ -90,12 +104,16 @@ impl Envelope {
             bytes[16..20].copy_from_slice(&reply.generation.to_le_bytes());
         }
         bytes[20..24].copy_from_slice(&self.life.to_le_bytes());
+        if let Some(trace) = self.trace {
+            bytes[7] = 1;
+            bytes[Self::BYTES..].copy_from_slice(&trace.to_bytes());
+        }
         bytes
     }
 
     /// Reads an envelope back. Whatever the bytes are, the result is usable.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Envelope> {
-        let bytes: &[u8; Self::BYTES] = bytes.get(..Self::BYTES)?.try_into().ok()?;
+        let (bytes, behind) = bytes.split_first_chunk::<{ Self::BYTES }>()?;
         let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         let u32_at = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let reply = (bytes[6] == 1).then(|| ReplyAddress {
@@ -104,7 +122,12 @@ impl Envelope {
             generation: u32_at(16),
         });
         let on_crash = OnCrash::from_bytes([bytes[2], bytes[3]]);
-        Some(Envelope { handler: u16_at(0), on_crash, reply, life: u32_at(20), sender: Participant(u16_at(4)) })
+        let trace = match bytes[7] {
+            1 => Some(TraceContext::from_bytes(*behind.first_chunk()?)),
+            _ => None,
+        };
+        let sender = Participant(u16_at(4));
+        Some(Envelope { handler: u16_at(0), on_crash, reply, life: u32_at(20), sender, trace })
     }
 }
 
@@ -121,8 +144,26 @@ mod tests {
             life: 70_000,
             sender: Participant::NODE,
             handler: 500,
+            trace: None,
         };
-        assert_eq!(Envelope::from_bytes(&envelope.to_bytes()), Some(envelope));
+        assert_eq!(Envelope::from_bytes(&envelope.to_bytes()[..envelope.length()]), Some(envelope));
         assert_eq!(Envelope::from_bytes(&[0; 23]), None);
+    }
+
+    #[test]
+    fn a_trace_is_there_whole_or_it_is_no_envelope() {
+        let trace = TraceContext { participant: Participant(4), generation: 3, span: 2 };
+        let envelope = Envelope {
+            reply: None,
+            on_crash: OnCrash::Fail,
+            life: 0,
+            sender: Participant::NODE,
+            handler: 0,
+            trace: Some(trace),
+        };
+        let bytes = envelope.to_bytes();
+        assert_eq!(envelope.length(), bytes.len());
+        assert_eq!(Envelope::from_bytes(&bytes), Some(envelope));
+        assert_eq!(Envelope::from_bytes(&bytes[..39]), None);
     }
 }

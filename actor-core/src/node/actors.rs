@@ -11,6 +11,7 @@ use super::waiters::Waiters;
 use crate::core::{ChildKey, Event};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, Incarnation, Participant, ProcessId};
+use crate::logs;
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::reply;
 use crate::wire::Bytes;
@@ -194,7 +195,8 @@ impl Node {
     fn on_life_end(&mut self, index: u16, report: ExitReport) {
         let Some(actor) = self.actors.get_mut(&index) else { return };
         if !report.reason.is_normal() {
-            tracing::warn!(target: "actor_core", actor = actor.spec.name, "{report}");
+            let (actor, report) = (actor.spec.name.clone(), report.clone());
+            logs::later(move || tracing::warn!(target: "actor_core", actor, "{report}"));
         }
         actor.last = Some(report.clone());
         let (owner, stoppers) = (actor.owner, actor.stoppers.take());

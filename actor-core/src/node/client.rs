@@ -130,7 +130,7 @@ fn post(
 ) -> Result<(), AskError> {
     let id = segment.node_mailbox().ok_or(AskError::Gone)?;
     let mailbox = Mailbox::attach(ActorId(id)).ok_or(AskError::Gone)?;
-    let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply, life: 0, sender: segment.me() };
+    let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply, life: 0, sender: segment.me(), trace: None };
     wire::with_buffer(|buffer| {
         wire::encode_into(buffer, request)?;
         let posted = match mailbox.post(&envelope, buffer, Deadline::Now) {

@@ -17,6 +17,7 @@ use super::{client, forward};
 use crate::core::Event;
 use crate::exit::KilledBy;
 use crate::id::ProcessId;
+use crate::logs;
 use crate::mailbox::ReplyAddress;
 use crate::sys::{Signal, pidfd, process, signal};
 use crate::time::Deadline;
@@ -62,6 +63,7 @@ pub(crate) fn stop_everything(timeout: Duration) {
     let deadline = Deadline::after(timeout.saturating_add(KILL_TIMEOUT));
     // Without an answer the kernel does the rest as soon as this process is gone.
     let _ = client::ask(&Request::Shutdown { timeout }, deadline);
+    logs::flush();
     forward::STDERR.flush();
 }
 
@@ -133,6 +135,7 @@ impl Node {
         if let Some(ending) = &mut self.ending {
             if let Some(signal) = ending.signal.take() {
                 // There is nobody left to watch over, so this thread may wait.
+                logs::flush();
                 forward::STDERR.flush();
                 signal::die_of(signal);
             }

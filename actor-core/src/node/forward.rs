@@ -6,6 +6,9 @@
 //! make it non-blocking would do so for everybody who shares it, and one of our own cannot be opened
 //! where it belongs to another user. So a thread of its own writes, and may wait as long as it likes.
 //!
+//! In front of each line stands whose it is. A line that is not complete is written at once all the same; if
+//! somebody else writes before its end comes, it is broken there.
+//!
 //! What does not fit into its buffer is dropped and counted. The tail for an exit report is complete
 //! all the same: it is kept before.
 
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::id::ProcessId;
 use crate::sys::{Errno, pipe};
 
 /// What waits to be written at most: a few full pipes of processes that all have something to say.
@@ -34,6 +38,8 @@ pub(super) struct Forwarder {
 
 struct Pending {
     bytes: Vec<u8>,
+    /// Whose line is not complete.
+    open: Option<ProcessId>,
     /// The thread has bytes that it took from here and has not written yet.
     is_writing: bool,
     has_thread: bool,
@@ -42,21 +48,22 @@ struct Pending {
 
 impl Forwarder {
     const fn new(to: fn() -> BorrowedFd<'static>) -> Forwarder {
-        let pending = Pending { bytes: Vec::new(), is_writing: false, has_thread: false, dropped: 0 };
+        let pending = Pending { bytes: Vec::new(), open: None, is_writing: false, has_thread: false, dropped: 0 };
         Forwarder { to, pending: Mutex::new(pending), changed: Condvar::new() }
     }
 
-    /// Has as much written as there is room for. Waits for nobody.
-    pub(super) fn push(&'static self, bytes: &[u8]) {
+    /// Has as much of what `from` says written as there is room for, behind `prefix` in each line. Waits for
+    /// nobody.
+    pub(super) fn push(&'static self, from: ProcessId, prefix: &str, bytes: &[u8]) {
         let mut pending = self.lock();
         if !pending.has_thread {
             let spawned = std::thread::Builder::new().name("actor-stderr".into()).spawn(|| self.serve());
             pending.has_thread = spawned.is_ok();
         }
-        let room = if pending.has_thread { BYTES_MAX - pending.bytes.len() } else { 0 };
-        let taken = bytes.len().min(room);
-        pending.bytes.extend_from_slice(&bytes[..taken]);
-        pending.dropped += (bytes.len() - taken) as u64;
+        let room_max = if pending.has_thread { BYTES_MAX } else { 0 };
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            pending.push_line(from, prefix, line, room_max);
+        }
         self.changed.notify_all();
     }
 
@@ -102,6 +109,26 @@ impl Forwarder {
     }
 }
 
+impl Pending {
+    /// Takes a line, or the part of one that has come.
+    fn push_line(&mut self, from: ProcessId, prefix: &str, line: &[u8], room_max: usize) {
+        let room = room_max.saturating_sub(self.bytes.len());
+        let begins = self.open != Some(from);
+        let taken = line.len().min(room.saturating_sub(if begins { prefix.len() + 1 } else { 0 }));
+        self.dropped += (line.len() - taken) as u64;
+        if taken == 0 {
+            return;
+        }
+        if begins {
+            self.bytes.extend_from_slice(if self.open.is_some() { b"\n" } else { b"" });
+            self.bytes.extend_from_slice(prefix.as_bytes());
+        }
+        self.bytes.extend_from_slice(&line[..taken]);
+        let is_complete = line[..taken].ends_with(b"\n");
+        self.open = if is_complete { None } else { Some(from) };
+    }
+}
+
 /// Writes for as long as anything is taken, and says how many bytes were not.
 fn write_all(to: BorrowedFd<'_>, bytes: &[u8]) -> usize {
     let mut left = bytes;
@@ -125,7 +152,30 @@ mod tests {
     use std::sync::OnceLock;
 
     use super::*;
+    use crate::id::Participant;
     use crate::sys::pipe::Read;
+
+    fn process(number: u16) -> ProcessId {
+        ProcessId { participant: Participant(number), generation: 1 }
+    }
+
+    #[test]
+    fn each_line_says_whose_it_is() {
+        let mut pending = Pending { bytes: Vec::new(), open: None, is_writing: false, has_thread: true, dropped: 0 };
+        let mut push = |number: u16, line: &[u8]| {
+            pending.push_line(process(number), ["a: ", "b: "][usize::from(number)], line, 46)
+        };
+        push(0, b"one\n");
+        push(0, b"hal");
+        push(0, b"f\n");
+        push(1, b"ha");
+        push(0, b"between\n");
+        push(1, b"lf\n");
+        push(1, b"no room");
+        push(0, b"none");
+        assert_eq!(String::from_utf8_lossy(&pending.bytes), "a: one\na: half\nb: ha\na: between\nb: lf\nb: no r");
+        assert_eq!(pending.dropped, 7);
+    }
 
     #[test]
     fn smoke() {
@@ -133,7 +183,7 @@ mod tests {
         static FORWARDER: Forwarder = Forwarder::new(|| WRITER.get().unwrap().as_fd());
         let (reader, writer) = pipe::create().unwrap();
         WRITER.set(writer).unwrap();
-        FORWARDER.push(b"last words");
+        FORWARDER.push(process(0), "", b"last words");
         let mut buffer = [0; 64];
         assert_eq!(pipe::read(reader.as_fd(), &mut buffer).unwrap(), Read::Bytes(10));
         assert_eq!(&buffer[..10], b"last words");
@@ -149,7 +199,7 @@ mod tests {
         WRITER.set(writer).unwrap();
         let pushed = 3 * BYTES_MAX;
         for chunk in vec![7; pushed].chunks(64 << 10) {
-            FORWARDER.push(chunk);
+            FORWARDER.push(process(0), "", chunk);
         }
         FORWARDER.flush();
         let dropped = FORWARDER.dropped() as usize;

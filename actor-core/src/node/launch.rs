@@ -21,6 +21,7 @@ use super::waiters::Waiters;
 use crate::boot::{Arguments, Entry, Order, StartMethod, launch};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, PARTICIPANTS_MAX, Participant, Peer, ProcessId, WindowId};
+use crate::logs;
 use crate::mailbox::ReplyAddress;
 use crate::shm::blob;
 use crate::shm::roster::Stage;
@@ -164,6 +165,7 @@ impl Node {
             }
         };
         let id = ProcessId { participant, generation };
+        logs::announce(self.segment, id, &plan.name, matches!(plan.role, Role::Actor(_)));
         let process = self.ordered(id, plan.name, plan.role, plan.parent, stderr, args);
         self.segment.record(participant).group.store(process.group, Release);
         if let Role::Actor(index) = process.role
@@ -241,7 +243,10 @@ impl Node {
         if let Ok(generation) = record.prepare(&bytes) {
             return Ok(generation);
         }
-        tracing::warn!(target: "actor_core", name = order.name, "the environment has changed by more than an order holds; the process gets the one from the start of the node");
+        let name = order.name.clone();
+        logs::later(move || {
+            tracing::warn!(target: "actor_core", name, "the environment has changed by more than an order holds; the process gets the one from the start of the node");
+        });
         order.environment.clear();
         let bytes = order.to_bytes().map_err(|error| error.to_string())?;
         record.prepare(&bytes).map_err(|size| format!("the order has {size} bytes, which is too many"))

@@ -17,13 +17,13 @@ use std::sync::atomic::Ordering::Release;
 use super::housekeeping::TRIM_AFTER;
 use super::launch::{Process, Role};
 use super::request::{Answer, ProcessResult};
-use super::stderr::Drained;
 use super::thread::Node;
 use super::timers::Timer;
 use crate::exit::{
     EndRecord, Evidence, ExitReport, InHand, KilledBy, ResourceUsage, WaitStatus, came_by_link, classify,
 };
 use crate::id::{ActorId, Participant, ProcessId, WindowId};
+use crate::logs;
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::planted::planted;
 use crate::reply;
@@ -32,43 +32,13 @@ use crate::shm::slots::Recovered;
 use crate::shm::window::{Kind, Window};
 use crate::shm::{blob, slots, spin, table};
 use crate::sys::pidfd::{self, End, Status};
-use crate::sys::{Pid, Signal, epoll, eventfd, process};
+use crate::sys::{Pid, Signal, eventfd, process};
 use crate::wire::Bytes;
 
 /// The longest result that is part of an answer. A longer one stays in its window for the joiner.
 const RESULT_HERE_MAX: u64 = 4096;
-/// What one read takes from a pipe.
-const DRAIN_BYTES: usize = 64 << 10;
-/// Turns in which a full pipe is empty.
-const LAST_TURNS: usize = 5;
 
 impl Node {
-    pub(super) fn on_stderr(&mut self, participant: Participant) {
-        self.drain_turn(participant);
-    }
-
-    fn drain_turn(&mut self, participant: Participant) -> Drained {
-        let Some(stderr) = self.processes.get_mut(&participant).and_then(|process| process.stderr.as_mut()) else {
-            return Drained::Closed;
-        };
-        self.buffer.resize(DRAIN_BYTES, 0);
-        let drained = stderr.drain(&mut self.buffer);
-        if drained == Drained::Closed {
-            // Closed by all writers: it would be readable for ever.
-            let _ = epoll::remove(self.epoll.as_fd(), stderr.reader());
-        }
-        drained
-    }
-
-    /// Reads the last words: what a pipe can hold, and no more if somebody goes on writing.
-    fn drain_stderr(&mut self, participant: Participant) {
-        for _ in 0..LAST_TURNS {
-            if self.drain_turn(participant) != Drained::Partly {
-                return;
-            }
-        }
-    }
-
     pub(super) fn on_death(&mut self, participant: Participant) {
         let Some(process) = self.processes.get(&participant) else { return };
         let Some(pidfd) = &process.pidfd else { return };
@@ -199,7 +169,8 @@ impl Node {
                 }
                 Some(Kind::Replies) if planted!(ForgetReplies) => {}
                 Some(Kind::Replies) => reply::recover(&window, dead),
-                Some(Kind::Blob) | None => {}
+                // The reader of a ring takes it as it is.
+                Some(Kind::Blob | Kind::Log) | None => {}
             }
             // The dead may have noted the wish and not have told anybody.
             if window.is_trim_asked() {
@@ -212,6 +183,7 @@ impl Node {
         if let Some(window) = record.leaving().and_then(|index| table::at(self.segment, index)) {
             self.look_after_orphan(&window, dead);
         }
+        logs::bury(self.segment, dead);
         // The dead may have taken an event's bits of async waiters and not have rung for them.
         self.segment.ring_doorbells(u64::MAX);
         // Requests of others may wait behind the one that the dead was writing, or its own may be
@@ -237,6 +209,10 @@ impl Node {
         match table::kind(window) {
             Some(Kind::Replies) if window.maker() == dead => self.take_down(window.id),
             Some(Kind::Blob) if window.maker() == dead && result != Some(window.id) => self.take_down(window.id),
+            // Made, and not told of.
+            Some(Kind::Log) if window.maker() == dead && self.segment.record(dead).log() != Some(window.id) => {
+                self.take_down(window.id);
+            }
             Some(Kind::Queue) => self.free_if_unused(window),
             _ => {}
         }

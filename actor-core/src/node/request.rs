@@ -206,7 +206,8 @@ pub(crate) struct ActorSpec {
 /// Where the standard error of a process goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stderr {
-    /// Through the node, which keeps the last 4 KiB for the exit report and passes everything on.
+    /// Through the node, which keeps the last 4 KiB for the exit report and passes everything on, each line behind
+    /// the name and pid of its process.
     #[default]
     Capture,
     /// Where the node's goes, past the node. The exit report has none of it.
@@ -293,4 +294,8 @@ pub struct Counters {
     pub stderr_dropped: u64,
     /// Other deaths with a task in hand that had left its slot, as one does that is held for long.
     pub died_holding: u64,
+    /// `tracing` events of the processes that the node's subscriber was given.
+    pub log_events: u64,
+    /// Events that it was not given, since they came faster than it took them.
+    pub log_events_dropped: u64,
 }

@@ -235,7 +235,14 @@ mod tests {
 
     fn envelope(on_crash: OnCrash, is_call: bool) -> Envelope {
         let address = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 0, generation: 1 };
-        Envelope { handler: 0, on_crash, reply: is_call.then_some(address), life: 0, sender: Participant::NODE }
+        Envelope {
+            handler: 0,
+            on_crash,
+            reply: is_call.then_some(address),
+            life: 0,
+            sender: Participant::NODE,
+            trace: None,
+        }
     }
 
     /// The table of the header, row by row.

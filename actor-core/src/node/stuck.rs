@@ -14,6 +14,7 @@ use super::thread::Node;
 use super::timers::Timer;
 use crate::exit::KilledBy;
 use crate::id::{Participant, ProcessId};
+use crate::logs;
 use crate::shm::slots::{self, Position};
 
 /// How long the request at the head may stay incomplete while others wait behind it.
@@ -48,7 +49,9 @@ impl Node {
         // A timer that was set for an earlier one does not shorten the time of this one.
         if let Some(stuck) = self.stuck.filter(|stuck| PATIENCE <= stuck.since.elapsed()) {
             let Stuck { process, .. } = stuck;
-            tracing::warn!(target: "actor_core", ?process, "a process hangs in the middle of a request and is killed");
+            logs::later(move || {
+                tracing::warn!(target: "actor_core", ?process, "a process hangs in the middle of a request and is killed");
+            });
             self.kill(process, KilledBy::Hung);
         }
     }

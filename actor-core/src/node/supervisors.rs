@@ -15,6 +15,7 @@ use crate::core::{
 };
 use crate::exit::{ExitReason, ExitReport};
 use crate::id::ActorId;
+use crate::logs;
 use crate::mailbox::ReplyAddress;
 
 /// A supervisor that has not ended.
@@ -132,7 +133,7 @@ impl Node {
                     return Some(Event::StopRequested);
                 }
             }
-            Action::Report(report) => tell(&report),
+            Action::Report(report) => tell(report),
             Action::Finished(outcome) => self.finish_supervisor(id, outcome),
         }
         None
@@ -233,8 +234,8 @@ impl Node {
     }
 }
 
-fn tell(report: &Report) {
-    match report {
+fn tell(report: Report) {
+    logs::later(move || match report {
         Report::Ended { id, reason, then } => {
             tracing::info!(target: "actor_core", child = id, %reason, ?then, "a child has ended");
         }
@@ -247,5 +248,5 @@ fn tell(report: &Report) {
         Report::GaveUp { id, intensity } => {
             tracing::error!(target: "actor_core", child = id, ?intensity, "too many restarts; the supervisor stops");
         }
-    }
+    });
 }

@@ -26,6 +26,7 @@ use super::zygote::Zygote;
 use crate::core::{Event, SupervisorEnd};
 use crate::exit::ExitReport;
 use crate::id::{Participant, ProcessId};
+use crate::logs;
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, Next, ReplyAddress};
 use crate::reply::{self, ReplyKind};
 use crate::shm::segment::Segment;
@@ -321,8 +322,9 @@ impl Node {
             Request::RefuseInHand { actor, why } => self.refuse_in_hand(actor, envelope.sender, &why, reply),
             Request::DeadLetters { max } => self.give_dead_letters(max, reply),
             Request::Counters => {
-                let stderr_dropped = forward::STDERR.dropped();
-                self.answer(reply, &Answer::Counters(Counters { stderr_dropped, ..self.counters }));
+                let (stderr_dropped, (log_events, log_events_dropped)) = (forward::STDERR.dropped(), logs::counts());
+                let counters = Counters { stderr_dropped, log_events, log_events_dropped, ..self.counters };
+                self.answer(reply, &Answer::Counters(counters));
             }
             Request::StartSupervisor { rules, children } => self.start_supervisor(rules, children, reply),
             Request::MakeActor(spec) => self.make_unstarted(spec, envelope.sender, reply),

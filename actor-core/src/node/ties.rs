@@ -22,6 +22,7 @@ use super::thread::Node;
 use crate::core::{Consequence, Ties, at_other_end, travelling};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{Peer, ProcessId};
+use crate::logs;
 use crate::mailbox::{Mailbox, ReplyAddress};
 
 /// Reports of the dead that are kept for monitors which come a moment too late.
@@ -93,7 +94,9 @@ impl Node {
             return;
         }
         if !self.bonds.has_room_for_monitor(by) {
-            tracing::warn!(target: "actor_core", ?by, "a process that has more monitors than it may gets no more");
+            logs::later(move || {
+                tracing::warn!(target: "actor_core", ?by, "a process that has more monitors than it may gets no more");
+            });
             return;
         }
         if self.lives(process) {
@@ -227,7 +230,8 @@ impl Node {
         if self.ending.is_some() || std::mem::replace(&mut self.bonds.is_main_ending, true) {
             return;
         }
-        forward::STDERR.push(format!("main ends through its link to {from}: {report:#}\n").as_bytes());
+        let why = format!("main ends through its link to {from}: {report:#}\n");
+        forward::STDERR.push(ProcessId::MAIN, "", why.as_bytes());
         // To exit is to wait for this thread, which has everything stopped.
         let exiting = std::thread::Builder::new().name("actor-exit".into());
         if exiting.spawn(|| std::process::exit(EXIT_CODE)).is_err() {

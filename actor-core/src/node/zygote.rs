@@ -27,6 +27,7 @@ use crate::boot::StartMethod;
 use crate::boot::launch::{self, Announcement, UnnamedZygote};
 use crate::control::{self, Answer, ControlError, Line};
 use crate::id::Participant;
+use crate::logs;
 use crate::planted::planted;
 use crate::sys::{Signal, epoll, pidfd};
 use crate::wire::Bytes;
@@ -212,7 +213,9 @@ impl Node {
                         Ok(pid) => self.adopt(participant, pid, None),
                         // The kernel may refuse this way of making a process and not the other.
                         Err(why) => {
-                            tracing::warn!(target: "actor_core", why, "the zygote cannot make a process; it is executed");
+                            logs::later(move || {
+                                tracing::warn!(target: "actor_core", why, "the zygote cannot make a process; it is executed");
+                            });
                             self.execute(participant);
                         }
                     }
@@ -227,7 +230,8 @@ impl Node {
     }
 
     fn give_up_zygote(&mut self, why: &str) {
-        tracing::warn!(target: "actor_core", why, "the zygote is of no use");
+        let why = why.to_owned();
+        logs::later(move || tracing::warn!(target: "actor_core", why, "the zygote is of no use"));
         self.kill_zygote();
     }
 

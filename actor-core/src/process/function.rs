@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::boot::{Function, Start};
 use crate::exit::ExitReason;
+use crate::logs;
 use crate::node::{self, Life};
 use crate::shm::blob;
 use crate::wire;
@@ -33,6 +34,7 @@ fn run<A: DeserializeOwned, R: Serialize>(life: &Life) -> ExitReason {
     let Some(function) = work.function.get() else {
         return ExitReason::Failed("the function is not in this executable".to_owned());
     };
+    logs::install_at_once();
     life.is_ready();
     let result = function(work.args);
     match give(life, &result) {

@@ -165,6 +165,7 @@ pub(crate) struct Header {
     pub(crate) idle: EventLine,
     pub(crate) state: StateLine,
     pub(crate) actor: ActorLine,
+    pub(crate) log: LogLine,
     /// For each class, where the search for a free extent starts.
     pub(crate) extent_hints: [AtomicU32; CLASSES_MAX],
 }
@@ -234,6 +235,15 @@ pub(crate) struct ActorLine {
     pub(crate) handled: AtomicU64,
     /// Since when, in coarse monotonic nanoseconds.
     pub(crate) since_ns: AtomicU64,
+}
+
+/// What a ring of log events says about its writer.
+#[repr(C, align(64))]
+pub(crate) struct LogLine {
+    /// Events that found no room.
+    pub(crate) dropped: AtomicU64,
+    /// The generation of the process that writes: its participant is the window's maker.
+    pub(crate) writer: AtomicU32,
 }
 
 #[cfg(test)]

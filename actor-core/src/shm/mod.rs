@@ -14,6 +14,7 @@ mod held;
 pub(crate) mod lately;
 pub(crate) mod layout;
 pub(crate) mod line;
+pub(crate) mod log_ring;
 #[cfg(test)]
 mod models;
 pub(crate) mod payload;

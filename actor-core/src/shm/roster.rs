@@ -55,6 +55,8 @@ pub(crate) struct Record {
     end: EndRecord,
     /// Where the result of a plain process lies: `index:16 | generation:32`, plus one; 0 is nowhere.
     result: AtomicU64,
+    /// The ring into which this process logs, in the same way.
+    log: AtomicU64,
     /// The window that this process is making, plus one: between its claim and its attachment.
     building: AtomicU32,
     /// The window that this process lets go of, plus one: from before that until it has asked the node to
@@ -162,6 +164,7 @@ impl Record {
         self.group.store(0, Relaxed);
         self.doorbell.store(0, Relaxed);
         self.result.store(0, Relaxed);
+        self.log.store(0, Relaxed);
         self.building.store(0, Relaxed);
         self.leaving.store(0, Relaxed);
         self.watched.store(0, Relaxed);
@@ -274,13 +277,20 @@ impl Record {
 
     /// Says where the result of this process lies.
     pub(crate) fn set_result(&self, window: WindowId) {
-        let packed = u64::from(window.index) << 32 | u64::from(window.generation);
-        self.result.store(packed + 1, Release);
+        self.result.store(packed(window), Release);
     }
 
     pub(crate) fn result(&self) -> Option<WindowId> {
-        let packed = self.result.load(Acquire).checked_sub(1)?;
-        Some(WindowId { index: (packed >> 32) as u16, generation: packed as u32 })
+        unpacked(self.result.load(Acquire))
+    }
+
+    /// Says where the log events of this process lie.
+    pub(crate) fn set_log(&self, window: WindowId) {
+        self.log.store(packed(window), Release);
+    }
+
+    pub(crate) fn log(&self) -> Option<WindowId> {
+        unpacked(self.log.load(Acquire))
     }
 
     /// Notes that this process touches a window. True: for the first time.
@@ -309,6 +319,16 @@ impl Record {
             })
         })
     }
+}
+
+/// A window as one word: `index:16 | generation:32`, plus one; 0 is none.
+fn packed(window: WindowId) -> u64 {
+    (u64::from(window.index) << 32 | u64::from(window.generation)) + 1
+}
+
+fn unpacked(word: u64) -> Option<WindowId> {
+    let packed = word.checked_sub(1)?;
+    Some(WindowId { index: (packed >> 32) as u16, generation: packed as u32 })
 }
 
 /// Where the words of a record lie in it that others read, with the bit of this window; and its length.

@@ -15,6 +15,7 @@
 mod census;
 #[cfg(feature = "testing")]
 mod copies;
+pub(crate) mod log_bell;
 mod places;
 
 use std::io;
@@ -61,6 +62,7 @@ struct Prologue {
     spin_seats: [AtomicU32; SPIN_SEATS],
     /// Windows that the node is asked to look at.
     attention_bits: [AtomicU64; WINDOWS_MAX.div_ceil(64)],
+    logs: log_bell::Words,
 }
 
 const _: () = assert!(size_of::<Prologue>() as u64 <= ROSTER_AT);

@@ -154,6 +154,7 @@ pub(crate) fn kind(window: &Window) -> Option<Kind> {
         2 => Some(Kind::Mailbox),
         3 => Some(Kind::Replies),
         4 => Some(Kind::Blob),
+        5 => Some(Kind::Log),
         _ => None,
     }
 }
@@ -213,7 +214,7 @@ pub(crate) fn take_down(window: &Window) -> bool {
     if !TableWord(entry.word.load(Acquire)).is(window.id) {
         return true;
     }
-    if kind(window) != Some(Kind::Blob) && !window.dismantle() {
+    if !matches!(kind(window), Some(Kind::Blob | Kind::Log)) && !window.dismantle() {
         return false;
     }
     if kind(window) == Some(Kind::Replies) {

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Mailbox = 2,
     Replies = 3,
     Blob = 4,
+    /// What one process has logged; see [`log_ring`](super::log_ring).
+    Log = 5,
 }
 
 /// A live window of known layout, in this process's addresses.
@@ -85,7 +87,7 @@ impl Window {
         fixed.hands.store(shape.hands, Relaxed);
         fixed.message_max.store(shape.message_max, Relaxed);
         fixed.bytes.store(shape.bytes, Relaxed);
-        if kind == Kind::Blob {
+        if matches!(kind, Kind::Blob | Kind::Log) {
             // Its bytes are not to be taken for slots by who claims one of the window before.
             self.slot(0).word.store(SlotWord::new(State::Sealed, Participant::NOBODY, 0, 0).0, Relaxed);
         } else if lap != 0 {

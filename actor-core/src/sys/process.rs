@@ -68,6 +68,14 @@ pub(crate) fn at_exit(function: extern "C" fn()) {
     let _ = unsafe { libc::atexit(function) };
 }
 
+/// `int pthread_atfork(NULL, NULL, void (*child)(void))` - calls `function` in the child of each later fork
+/// of this process by the C library. Man page: pthread_atfork(3).
+pub(crate) fn at_fork_in_child(function: unsafe extern "C" fn()) {
+    // SAFETY: the function is a plain one of this program, which is never unloaded. It fails for lack of memory
+    // only, and then it is not called.
+    let _ = unsafe { libc::pthread_atfork(None, None, Some(function)) };
+}
+
 /// `void _exit(int status)` - ends the process here and now: no destructors, no buffers, no
 /// handlers. Callable from a signal handler. Man page: _exit(2).
 pub(crate) fn exit_now(status: i32) -> ! {

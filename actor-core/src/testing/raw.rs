@@ -14,6 +14,7 @@ use crate::boot::{Entry, Order, Start};
 use crate::control;
 use crate::exit::KilledBy;
 use crate::id::{ActorId, Incarnation, Participant, Peer, ProcessId, WindowId};
+use crate::logs::{self, TraceContext};
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, OnCrash, ReplyAddress};
 use crate::node::{self, ActorSpec, Answer, ProcessSpec, Request, Stderr};
 use crate::shm::segment::attached;
@@ -81,14 +82,25 @@ pub fn envelope(bytes: &[u8]) -> Option<Vec<u8>> {
     let envelope = Envelope::from_bytes(bytes)?;
     assert!((1..=127).contains(&envelope.on_crash.deliveries_max()), "{envelope:?}");
     assert!(envelope.is_for(envelope.life));
-    Some(envelope.to_bytes().to_vec())
+    Some(envelope.to_bytes()[..envelope.length()].to_vec())
 }
 
 /// An envelope as it travels.
 pub fn envelope_sample() -> Vec<u8> {
     let reply = ReplyAddress { window: WindowId { index: 9, generation: 8 }, slot: 7, generation: 6 };
     let on_crash = OnCrash::Redeliver(3);
-    Envelope { handler: 5, on_crash, reply: Some(reply), life: 4, sender: Participant(3) }.to_bytes().to_vec()
+    let trace = Some(TraceContext { participant: Participant(3), generation: 2, span: 1 });
+    Envelope { handler: 5, on_crash, reply: Some(reply), life: 4, sender: Participant(3), trace }.to_bytes().to_vec()
+}
+
+/// Lays bytes down as a ring of log events that ends at `tail`, hears what is in it, and tells of how many frames.
+pub fn log_ring(tail: u64, bytes: &[u8]) -> u64 {
+    logs::door::read(tail, bytes)
+}
+
+/// A ring as a process leaves it.
+pub fn log_sample() -> Vec<u8> {
+    logs::door::sample()
 }
 
 /// Puts bytes into the node's mailbox as if they were a request to which no answer is wanted. False:
@@ -96,7 +108,8 @@ pub fn envelope_sample() -> Vec<u8> {
 pub fn tell_node(bytes: &[u8]) -> bool {
     let Some(segment) = attached() else { return false };
     let mailbox = segment.node_mailbox().and_then(|id| Mailbox::attach(ActorId(id)));
-    let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply: None, life: 0, sender: segment.me() };
+    let envelope =
+        Envelope { handler: 0, on_crash: OnCrash::Fail, reply: None, life: 0, sender: segment.me(), trace: None };
     let is_there = mailbox.is_some_and(|mailbox| mailbox.post(&envelope, bytes, Deadline::after(PATIENCE)).is_ok());
     segment.ring_bell();
     is_there

@@ -20,6 +20,7 @@ pub(super) const CORE: &[&[&str]] = &[
     &["mailbox"],
     &["boot"],
     &["control"],
+    &["logs"],
     &["wire", "waker"],
     &["shm"],
     &["exit"],

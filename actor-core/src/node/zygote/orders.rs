@@ -7,6 +7,7 @@
 use super::{State, Zygote};
 use crate::control;
 use crate::id::Participant;
+use crate::logs;
 use crate::node::request::SpawnFailure;
 use crate::node::thread::Node;
 
@@ -111,7 +112,9 @@ impl Node {
 
     /// Zygotes do not come up: what waits for one is executed instead.
     pub(super) fn execute_queued(&mut self) {
-        tracing::warn!(target: "actor_core", "the zygote does not start; processes are executed for now");
+        logs::later(
+            || tracing::warn!(target: "actor_core", "the zygote does not start; processes are executed for now"),
+        );
         for participant in std::mem::take(&mut self.zygote.queued) {
             self.zygote.attempts.remove(&participant);
             self.zygote.unguarded.push(participant);

@@ -1,0 +1,9 @@
+//! What the processes of a node log, as its subscriber hears it.
+
+mod context;
+mod ends;
+mod events;
+mod listener;
+mod load;
+mod stderr;
+mod talker;
