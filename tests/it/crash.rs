@@ -60,6 +60,20 @@ fn k_14_a_process_in_the_middle_that_is_killed() {
 }
 
 #[test]
+fn whoever_is_killed_while_it_logs_is_heard_up_to_there() {
+    let trial = Trial::new("whoever_is_killed_while_it_logs", Method::Zygote);
+    let runs = 12 * u64::from(effort());
+    let mut command = trial.command(Path::new(env!("CARGO_BIN_EXE_crash")));
+    command.args(["logs", "--runs", &runs.to_string(), "--seed", &Chance::announced().any().to_string()]);
+    let ended = trial.run(&mut command);
+    assert!(ended.status.success(), "{}", ended.text);
+    if let Some(reason) = ended.text.lines().find_map(|line| line.trim_start().strip_prefix("SKIP: ")) {
+        skip(reason);
+    }
+    trial.assert_nothing_left();
+}
+
+#[test]
 fn what_is_done_to_the_dead_does_not_reach_whoever_has_their_number() {
     isolated(|| {
         let runs = 40 * u64::from(effort());

@@ -11,6 +11,7 @@ mod aftermath;
 pub mod controls;
 mod fault;
 pub mod kills;
+mod logs;
 mod middle;
 mod node;
 mod numbers;
@@ -55,6 +56,8 @@ pub const MODES: &[Mode] = &[
     middle::MODE,
     numbers::MODE,
     simulate::MODE,
+    // The last one: from then on somebody listens.
+    logs::MODE,
 ];
 
 /// What is to be done.

@@ -9,6 +9,7 @@ pub mod control;
 pub mod decoder;
 pub mod envelope;
 pub mod image;
+pub mod log;
 pub mod mutate;
 pub mod run;
 pub mod sequence;
@@ -33,8 +34,8 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] =
-    [decoder::TARGET, control::TARGET, envelope::TARGET, image::TARGET, sequence::TARGET, socket::TARGET];
+pub const TARGETS: [Target; 7] =
+    [decoder::TARGET, control::TARGET, envelope::TARGET, image::TARGET, log::TARGET, sequence::TARGET, socket::TARGET];
 
 /// The target of this name.
 pub fn target(name: &str) -> Option<Target> {
