@@ -17,6 +17,17 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// What the text at the top of a program says that it prints, but for the numbers of its processes.
+fn promised(source: &str) -> Vec<String> {
+    let text = source.split("```").nth(1).expect("there is such a text");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("//! "));
+    lines.filter(|line| !line.is_empty()).map(without_digits).collect()
+}
+
+fn without_digits(text: &str) -> String {
+    text.replace(|c: char| c.is_ascii_digit(), "")
+}
+
 #[test]
 fn quickstart() {
     let done = run("quickstart", &[]);
@@ -28,11 +39,9 @@ fn quickstart() {
 fn prints_what_it_promises(example: &str, source: &str) -> String {
     let done = run(example, &[]);
     assert!(done.status.success(), "{}", text(&done.stderr));
-    let promised = source.split("```").nth(1).unwrap().lines().filter_map(|line| line.strip_prefix("//! "));
-    let digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
-    let promised: Vec<String> = promised.filter(|line| !line.is_empty()).map(digits).collect();
-    assert_eq!(text(&done.stdout).lines().map(digits).collect::<Vec<_>>(), promised);
-    text(&done.stdout)
+    let printed = text(&done.stdout);
+    assert_eq!(printed.lines().map(without_digits).collect::<Vec<_>>(), promised(source));
+    printed
 }
 
 #[test]
@@ -55,4 +64,12 @@ fn health_check() {
     assert!(
         printed.starts_with("3 are up\n") && printed.contains("exited with code 3, while handling `work`\n2 are up\n")
     );
+}
+
+#[test]
+fn logs() {
+    let done = run("logs", &[]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let both = text(&[done.stdout, done.stderr].concat());
+    assert_eq!(both.lines().map(without_digits).collect::<Vec<_>>(), promised(include_str!("../logs.rs")));
 }
