@@ -8,6 +8,7 @@
 mod machine;
 mod place;
 mod spread;
+mod traced;
 
 #[path = "../subjects/book.rs"]
 mod book;
@@ -70,4 +71,6 @@ fn main() {
     println!("{:<40} {:>10} {:>10} {:>10} {:<4} target", "", "median", "least", "most", "unit");
     spread::run(&plan);
     machine::run(&plan);
+    // The last one: from then on somebody listens.
+    traced::run(&plan);
 }

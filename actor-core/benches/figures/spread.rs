@@ -42,14 +42,14 @@ pub(crate) fn run(plan: &Plan) {
     plan.case(lines, restarts);
 }
 
-fn time<R>(event: impl FnOnce() -> R) -> Duration {
+pub(crate) fn time<R>(event: impl FnOnce() -> R) -> Duration {
     let start = Instant::now();
     event();
     start.elapsed()
 }
 
 /// The value below which this part of the samples lies, in microseconds.
-fn quantile(samples: &mut [Duration], part: f64) -> f64 {
+pub(crate) fn quantile(samples: &mut [Duration], part: f64) -> f64 {
     samples.sort();
     let at = ((samples.len() - 1) as f64 * part).round() as usize;
     samples[at].as_secs_f64() * 1e6
