@@ -135,6 +135,9 @@ fn entered() -> Option<u64> {
     ENTERED.try_with(|entered| entered.borrow().last().copied()).ok().flatten()
 }
 
+/// In the child of a fork, where the lock may be held by a thread that is not there.
+const NO_SPAN: u64 = u64::MAX;
+
 /// The subscriber.
 struct Forwarder(&'static Forwarding);
 
@@ -152,6 +155,9 @@ impl Subscriber for Forwarder {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        if !IS_ACTIVE.load(Relaxed) {
+            return Id::from_u64(NO_SPAN);
+        }
         let parent = match attributes.parent() {
             Some(parent) => Parent::Own(parent.into_u64()),
             None if attributes.is_root() => Parent::None,
@@ -198,7 +204,9 @@ impl Subscriber for Forwarder {
     }
 
     fn clone_span(&self, span: &Id) -> Id {
-        self.0.outlet.retain(span.into_u64());
+        if IS_ACTIVE.load(Relaxed) {
+            self.0.outlet.retain(span.into_u64());
+        }
         span.clone()
     }
 
@@ -207,7 +215,8 @@ impl Subscriber for Forwarder {
     }
 
     fn current_span(&self) -> Current {
-        match entered().and_then(|id| Some((id, self.0.outlet.metadata(id)?))) {
+        let entered = entered().filter(|_| IS_ACTIVE.load(Relaxed));
+        match entered.and_then(|id| Some((id, self.0.outlet.metadata(id)?))) {
             Some((id, metadata)) => Current::new(Id::from_u64(id), metadata),
             None => Current::none(),
         }
