@@ -7,9 +7,8 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
-use crate::shm::line::{LINE_BYTES, LINE_WORDS, take_line};
+use crate::shm::line::{LINE_BYTES, LINE_WORDS, take_line, take_words};
 
 /// The bytes of an item in blocks of 64, from [`ItemReader::blocks`](super::ItemReader::blocks).
 ///
@@ -32,10 +31,7 @@ impl<'a> Blocks<'a> {
 /// The block that an item ends in, if it is not a whole one.
 #[cold]
 fn last(words: &[AtomicU64], length: usize) -> [u8; LINE_BYTES] {
-    let mut block = [0; LINE_BYTES];
-    for (word, bytes) in words.iter().zip(block.as_chunks_mut().0) {
-        *bytes = word.load(Relaxed).to_ne_bytes();
-    }
+    let mut block = take_words(words);
     block[length..].fill(0);
     block
 }

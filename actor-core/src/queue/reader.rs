@@ -136,10 +136,8 @@ impl<'a> ItemReader<'a> {
     /// ```
     #[inline]
     pub fn blocks(&self) -> Blocks<'_> {
-        match self.window.held_words(self.held, self.meta) {
-            Some(words) => Blocks::new(words, self.len()),
-            None => unreachable!("it was looked at when the item was opened"),
-        }
+        let words = self.window.held_words(self.held, self.meta);
+        Blocks::new(words.expect("it was looked at when the item was opened"), self.len())
     }
 
     /// How often the item has been handed out, this time included.
