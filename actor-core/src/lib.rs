@@ -103,12 +103,14 @@
 //! # What is needed
 //! Linux 5.11 or later on x86-64 or aarch64, /proc mounted. A plain `fn main()` is enough, and tests,
 //! doctests and benches can spawn as well: what a process is to be is decided before `main`.
-//! `#[actor_core::main]` adds an async `main` and an orderly stop at SIGINT and SIGTERM.
+//! [`#[actor_core::main]`](macro@main) adds an async `main` and an orderly stop at SIGINT, SIGTERM and
+//! SIGHUP.
 //!
 //! # When the program ends
 //! At the return of `main`, a panic that ends it, or `std::process::exit`, actors are asked to stop
 //! and plain processes get SIGTERM; who has not ended after 5 s is killed. When the root process is
-//! killed, the kernel kills its actors, and the zygote what they have started.
+//! killed, the kernel kills its actors, and the zygote what they have started. [`main`](macro@main#how-a-program-ends)
+//! has a table of all the ways to end.
 //!
 //! What an actor has started is killed when it has ended, before anybody is told of its death. That
 //! holds for all of it where a control group of the second version is writable, as it is for root on

@@ -321,7 +321,7 @@ pub fn terminate(_options: TokenStream, input: TokenStream) -> TokenStream {
     expand::alone::handler_attribute("terminate", input.into()).into()
 }
 
-/// Wraps `main`: runs an `async` one, and makes SIGINT and SIGTERM end the program in order.
+/// Wraps `main`: runs an `async` one, and makes SIGINT, SIGTERM and SIGHUP end the program in order.
 ///
 /// A plain `fn main()` can use actors as well; it only lacks these two conveniences. The
 /// function may return anything that `main` may return.
@@ -346,6 +346,37 @@ pub fn terminate(_options: TokenStream, input: TokenStream) -> TokenStream {
 ///     Ok(())
 /// }
 /// ```
+///
+/// # How a program ends
+/// However that is, its actors and processes end with it. *In order*: supervisors stop their children,
+/// last started, first stopped; all other actors are asked to stop, and other processes get SIGTERM; who
+/// has not ended after 5 s is killed, and the program ends when nobody is left. *Killed*: the kernel
+/// kills them as soon as the program is gone, and what they have started is killed next.
+///
+/// | how it ends | what becomes of its actors | within | exit status |
+/// |---|---|---|---|
+/// | `main` returns | stopped in order | 7 s | 0 |
+/// | `main` returns an error | stopped in order | 7 s | 1 |
+/// | a panic in `main` | stopped in order; where panics abort, killed | 7 s | 101; SIGABRT |
+/// | a panic in another thread | nothing: `main` goes on; where panics abort, killed | 1 s | SIGABRT |
+/// | a `println!` that nobody reads | it panics; in `main`, stopped in order | 7 s | 101 |
+/// | `exit` in any thread | stopped in order | 7 s | its code |
+/// | a link to somebody who fails | stopped in order, unless `main` traps exits | 7 s | 1 |
+/// | SIGINT, as by Ctrl-C | stopped in order | 7 s | SIGINT |
+/// | SIGTERM | stopped in order | 7 s | SIGTERM |
+/// | SIGHUP, as by a closed terminal | stopped in order | 7 s | SIGHUP |
+/// | a second SIGINT or SIGTERM | killed | 1 s | that signal |
+/// | a signal that was ignored before | nothing: it stays ignored, as `nohup` wants it | | |
+/// | a signal without the attribute | killed | 1 s | that signal |
+/// | abort, a crash, SIGKILL or `_exit` now | killed | 1 s | the signal or code |
+/// | `exec` of another program | killed; what they have started, when that program ends | 1 s | its own |
+/// | the end of a `fork` of it | nothing: the copy has no say | | |
+///
+/// The three signals are the only thing in which this attribute makes a difference. They are handled
+/// from the beginning of `main` on, unless they are ignored then. Ctrl-C interrupts all that is in the
+/// foreground of a terminal; actors are not, so it is for `main` to stop them. A closed terminal may
+/// hang up more than once, so SIGHUP never counts as the second. Before there is an actor, or anything
+/// else that needs a node, each of the signals ends the program at once.
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, input: TokenStream) -> TokenStream {
     main_fn::wrap(options.into(), input.into()).into()

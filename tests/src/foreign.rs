@@ -19,6 +19,29 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// `quick_exit(code)`: runs only what was registered for such an end.
+pub fn exit_quickly(code: i32) -> ! {
+    unsafe extern "C" {
+        fn quick_exit(code: i32) -> !;
+    }
+    // SAFETY: The function has no precondition.
+    unsafe { quick_exit(code) }
+}
+
+/// Makes a copy of this process, which exits with this code as any program does, and waits for that.
+pub fn fork_and_exit(code: i32) {
+    let mut status = 0;
+    // SAFETY: The copy, which has one thread, does nothing but leave; what it runs on its way is the
+    // business of whoever has registered it. `status` is the place for the answer.
+    unsafe {
+        match libc::fork() {
+            0 => libc::exit(code),
+            copy => assert_eq!(libc::waitpid(copy, &raw mut status, 0), copy, "it has ended"),
+        }
+    }
+    assert_eq!(libc::WEXITSTATUS(status), code, "it has left as it was to: {status}");
+}
+
 /// `abort()`.
 pub fn abort() -> ! {
     // SAFETY: The function has no precondition.

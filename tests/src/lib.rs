@@ -12,4 +12,5 @@ pub mod mains;
 pub mod memory;
 pub mod message;
 pub mod steps;
+pub mod terminal;
 pub mod watch;

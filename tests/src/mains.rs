@@ -3,6 +3,10 @@
 //! The programs differ in the shape of their `main` only; their argument says how it ends.
 
 use std::fmt;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
 
 use actor_core::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -34,7 +38,10 @@ impl Keeper {
 
     #[terminate]
     fn terminate(&mut self) {
-        println!("stopping: {}", self.name);
+        // Where nobody reads the one, somebody may read the other.
+        if writeln!(std::io::stdout(), "stopping: {}", self.name).is_err() {
+            eprintln!("stopping: {}", self.name);
+        }
         if self.is_deaf {
             foreign::sleep_in_c(1000);
         }
@@ -98,9 +105,56 @@ impl Program {
             "return" => End::Return,
             "error" => End::Error,
             "panic" => panic!("a panic in main"),
-            _ => loop {
-                std::thread::park();
-            },
+            "exit" => std::process::exit(CODE),
+            "exit-in-c" => foreign::exit(CODE),
+            "exit-elsewhere" => {
+                thread::spawn(|| std::process::exit(CODE));
+                stay()
+            }
+            "abort" => foreign::abort(),
+            "segfault" => foreign::segfault(),
+            "exit-now" => foreign::exit_now(CODE),
+            "exit-quickly" => foreign::exit_quickly(CODE),
+            "panic-elsewhere" => {
+                thread::spawn(|| panic!("a panic elsewhere")).join().expect_err("it panics");
+                self.goes_on()
+            }
+            "fork" => {
+                foreign::fork_and_exit(CODE);
+                self.goes_on()
+            }
+            "println" => {
+                wait_for_a_sign();
+                println!("nobody reads this");
+                End::Return
+            }
+            "exec" => {
+                wait_for_a_sign();
+                let error = Command::new("sh").args(["-c", "echo executed: $$; exec sleep 1000"]).exec();
+                panic!("there is a shell: {error}")
+            }
+            _ => stay(),
         }
     }
+
+    /// Returns, and shows before that its actors are there.
+    fn goes_on(&self) -> End {
+        let answer = self.first.twice(4).wait();
+        println!("goes on: {answer:?}");
+        End::Return
+    }
+}
+
+/// What a program exits with that says so itself.
+pub const CODE: i32 = 7;
+
+fn stay() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+/// The end of stdin is the sign.
+fn wait_for_a_sign() {
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("stdin can be read");
 }

@@ -36,8 +36,8 @@ pub(super) struct Ending {
     signal: Option<Signal>,
 }
 
-/// What `main` with the attribute has: the first SIGINT or SIGTERM stops everything in order, and
-/// the process dies of it then; the second ends it at once.
+/// What `main` with the attribute has: the first SIGINT, SIGTERM or SIGHUP stops everything in order, and
+/// the process dies of it then; a SIGINT or SIGTERM after it ends it at once.
 pub(crate) fn stop_at_interrupts() {
     // No kernel is known to refuse; then the signals do what they always did.
     let _ = signal::note_interrupts();

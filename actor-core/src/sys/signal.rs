@@ -40,12 +40,7 @@ pub(crate) fn reset() -> Result<()> {
 /// # Errors
 /// None that a kernel is known to give.
 pub(crate) fn keep_ends_of_children() -> Result<bool> {
-    // SAFETY: All fields are numbers, for which zero is a value, or an optional function.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: A query; `action` is the place for the answer.
-    if unsafe { libc::sigaction(libc::SIGCHLD, ptr::null(), &raw mut action) } != 0 {
-        return Err(last_error());
-    }
+    let mut action = action_of(libc::SIGCHLD)?;
     let is_ignored = action.sa_sigaction == libc::SIG_IGN;
     if !is_ignored && action.sa_flags & libc::SA_NOCLDWAIT == 0 {
         return Ok(false);
@@ -80,20 +75,24 @@ pub(crate) unsafe fn handle(signal: Signal, handler: extern "C" fn(i32)) -> Resu
     unsafe { set_action(signal.as_raw(), address, libc::SA_RESTART) }
 }
 
-/// The first SIGINT or SIGTERM, 0 before it.
+/// The first SIGINT, SIGTERM or SIGHUP, 0 before it.
 static INTERRUPT: AtomicI32 = AtomicI32::new(0);
 /// Rung by it; -1 while nobody listens.
 static INTERRUPT_BELL: AtomicI32 = AtomicI32::new(-1);
 
-/// Notes the first SIGINT or SIGTERM and rings the bell of [`listen_for_interrupts`]. A second one,
-/// or one that nobody listens for, ends the process as if there were no handler.
+/// Notes the first SIGINT, SIGTERM or SIGHUP and rings the bell of [`listen_for_interrupts`]. A SIGINT or
+/// SIGTERM after it, or a first one that nobody listens for, ends the process as if there were no handler.
+///
+/// A signal that is ignored stays so: that is how `nohup` and shells ask for programs to be left alone.
 ///
 /// # Errors
 /// None that a kernel is known to give.
 pub(crate) fn note_interrupts() -> Result<()> {
-    for signal in [Signal::INT, Signal::TERM] {
-        // SAFETY: `note_interrupt` uses atomics and system calls.
-        unsafe { handle(signal, note_interrupt)? };
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        if action_of(signal.as_raw())?.sa_sigaction != libc::SIG_IGN {
+            // SAFETY: `note_interrupt` uses atomics and system calls.
+            unsafe { handle(signal, note_interrupt)? };
+        }
     }
     Ok(())
 }
@@ -111,6 +110,10 @@ pub(crate) fn interrupt() -> Option<Signal> {
 extern "C" fn note_interrupt(number: i32) {
     let bell = INTERRUPT_BELL.load(Ordering::Acquire);
     let is_first = INTERRUPT.compare_exchange(0, number, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    if !is_first && number == libc::SIGHUP {
+        // One end of a terminal hangs up more than once: the kernel does, and the shell.
+        return;
+    }
     if bell < 0 || !is_first {
         // It is pending until this handler returns, and ends the process then.
         raise_default(number);
@@ -132,6 +135,17 @@ fn raise_default(number: i32) {
     unsafe {
         let _ = set_action(number, libc::SIG_DFL, 0);
         libc::raise(number);
+    }
+}
+
+/// `int sigaction(int signum, NULL, struct sigaction *oldact)` - what a signal does. Man page: sigaction(2).
+fn action_of(number: i32) -> Result<libc::sigaction> {
+    // SAFETY: All fields are numbers, for which zero is a value, or an optional function.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: A query; `action` is the place for the answer.
+    match unsafe { libc::sigaction(number, ptr::null(), &raw mut action) } {
+        0 => Ok(action),
+        _ => Err(last_error()),
     }
 }
 
@@ -212,14 +226,7 @@ mod tests {
 
     /// Whether, after a reset, SIGPIPE alone is ignored and SIGTERM is at its default.
     fn status_line(clean: bool) -> Option<()> {
-        let disposition = |number| {
-            // SAFETY: A query; `action` is the place for the answer.
-            unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                libc::sigaction(number, ptr::null(), &raw mut action);
-                action.sa_sigaction
-            }
-        };
+        let disposition = |number| action_of(number).map_or(libc::SIG_ERR, |action| action.sa_sigaction);
         let ignored = (1..=31).filter(|number| disposition(*number) == libc::SIG_IGN);
         (clean && ignored.eq([libc::SIGPIPE]) && disposition(libc::SIGTERM) == libc::SIG_DFL).then_some(())
     }

@@ -1,16 +1,14 @@
 //! The terminal of a node is closed while it is busy: the kernel hangs it up, and nobody may stay behind
 //! who writes to nowhere.
 
-use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::aftermath::{Aftermath, adopt_orphans};
 use super::victim::Kindred;
 use super::{Budget, Fault, Kind, Mode, Plan, Tally, node};
 use crate::chance::Chance;
+use crate::terminal::Terminal;
 use crate::watch::wait_for;
 
 /// A run is a terminal.
@@ -33,20 +31,14 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     while plan.goes_on(tally) {
         let kindred = Kindred::any(&mut chance);
         let aftermath = Aftermath::before();
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
-        let master = master.expect("there are terminals");
-        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal of our own can be opened");
-        let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
-        let name = name.to_str().expect("a name of ASCII");
-        let open = || File::options().read(true).write(true).open(name).expect("the terminal can be opened");
+        let terminal = Terminal::open();
         let mut command = kindred.command(aftermath.directory(), LAUNCHER);
-        let child = command.stdin(open()).stdout(open()).stderr(open()).spawn();
+        let child = command.stdin(terminal.line()).stdout(terminal.line()).stderr(terminal.line()).spawn();
         let mut child = child.expect("`setsid` can be started");
         // The command keeps what the child has got.
         drop(command);
-        let master = File::from(master);
-        let lived = kindred.lives_until(&mut chance, &master);
-        drop(master);
+        let lived = kindred.lives_until(&mut chance, &terminal.screen);
+        drop(terminal);
         let ended = wait_for(SOON, || child.try_wait().expect("it is our child"));
         lived?;
         tally.kills += 1;
