@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn another_build_is_told_on_both_sides() {
+    fn p_24_another_build_is_refused_on_both_sides() {
         for (node, zygote) in [(hello(1), hello(2)), (Hello { protocol: 2, ..hello(1) }, hello(1))] {
             let server = server();
             let mut line = Line::connect(server.name(), node.clone()).unwrap();

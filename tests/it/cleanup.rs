@@ -7,11 +7,11 @@ use std::time::Duration;
 use actor_core::prelude::*;
 use actor_core::testing::Snapshot;
 use actor_tests::chance::Chance;
-use actor_tests::groups;
 use actor_tests::watch::{self, bound, children_of, is_alive, until, zygote_of};
+use actor_tests::{busy, groups};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{METHODS, Method, Trial, isolated_for_both_and_long, skip};
+use crate::harness::{METHODS, Method, Trial, isolated_for_both_and_long, killed_when_ready, skip};
 
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 const NODE: &str = env!("CARGO_BIN_EXE_node");
@@ -186,6 +186,12 @@ fn t_05_a_hundred_busy_processes_do_not_outlive_their_node() {
         kill(&trial, node);
         trial.assert_nothing_left();
     }
+}
+
+/// A test does not run on the main thread, and its runner knows nothing of nodes.
+#[test]
+fn t_25_nobody_outlives_a_test_program_that_is_killed() {
+    killed_when_ready(|| busy::main("all", 1, "wait").expect("the processes start"));
 }
 
 /// Lives for a moment, again and again.

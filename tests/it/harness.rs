@@ -88,6 +88,34 @@ pub(crate) fn isolated_for_both_and_long<F: Fn()>(body: F) {
     run(body, &METHODS, LONG_LIMIT, &[]);
 }
 
+/// Runs `body` in a process of its own that is killed as soon as it has written a line that begins with
+/// `ready:`, and asserts that nobody outlives it.
+pub(crate) fn killed_when_ready<F: Fn()>(body: F) {
+    let name = test_name::<F>();
+    if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
+        // The runner has begun a line.
+        println!();
+        body();
+        unreachable!("it was to be killed in there");
+    }
+    for method in METHODS {
+        let trial = Trial::new(&format!("{name} ({})", method.name()), method);
+        let mut command = trial.command(&std::env::current_exe().expect("this program has a path"));
+        let mut child = start_inside(&mut command, name).spawn().expect("this program can be started");
+        trial.line("ready:");
+        assert!(1 < trial.processes().len(), "there is somebody who could outlive it");
+        child.kill().expect("it is our child");
+        trial.assert_nobody_left();
+        assert!(!trial.wait(&mut child).success());
+        trial.assert_nothing_left();
+    }
+}
+
+/// Has a command that starts this program run the body of one test.
+fn start_inside<'a>(command: &'a mut Command, name: &str) -> &'a mut Command {
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(INSIDE, name)
+}
+
 /// Says visibly that a test could not be made here, and why. For the body of a test, which returns
 /// after that.
 pub(crate) fn skip(reason: &str) {
@@ -116,8 +144,7 @@ fn run<F: Fn()>(body: F, methods: &[Method], limit: Duration, launcher: &[&str])
                 command
             }
         };
-        command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(INSIDE, name);
-        let ended = trial.run(&mut command);
+        let ended = trial.run(start_inside(&mut command, name));
         // No test of that name would be no test that failed.
         let is_one = ended.text.contains("1 passed");
         assert!(ended.status.success() && is_one, "{}: {}\n{}", trial.name, ended.status, ended.text);

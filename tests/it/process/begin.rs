@@ -121,13 +121,7 @@ fn t_06_a_process_outlives_the_thread_that_started_it() {
         for on_a_thread in [on_a_thread_of_std, on_a_thread_of_tokio] {
             let queue = Queue::bounded(1).unwrap();
             let process = on_a_thread(queue.clone());
-            let is_there = |name: &str| {
-                let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-                tasks
-                    .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
-                    .any(|comm| comm.trim() == name)
-            };
-            until("the thread is gone for the kernel as well", || !is_there(SHORT_LIVED));
+            until("the thread is gone for the kernel as well", || threads_of(SHORT_LIVED) == 0);
             // If its death had a signal for the process, that would have been sent by now.
             assert!(is_alive(process.pid()) && process.is_alive());
             queue.send(5).unwrap();
@@ -145,6 +139,42 @@ fn receive(queue: Queue<u32>) -> Process<u32> {
 
 fn on_a_thread_of_std(queue: Queue<u32>) -> Process<u32> {
     thread::Builder::new().name(SHORT_LIVED.into()).spawn(|| receive(queue)).unwrap().join().unwrap()
+}
+
+/// A runtime that goes on gets rid of such threads when they have had nothing to do for a while.
+#[test]
+fn p_22_a_process_outlives_the_thread_of_a_pool() {
+    isolated_for_both(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name(SHORT_LIVED)
+            .thread_keep_alive(Duration::from_millis(1))
+            .build()
+            .unwrap();
+        let queue = Queue::bounded(1).unwrap();
+        let started = (0..4).map(|_| {
+            runtime.spawn_blocking({
+                let queue = queue.clone();
+                move || receive(queue)
+            })
+        });
+        let started: Vec<_> = started.collect();
+        let processes: Vec<_> = started.into_iter().map(|process| runtime.block_on(process).unwrap()).collect();
+        until("its one worker is left", || threads_of(SHORT_LIVED) == 1);
+        assert!(processes.iter().all(|process| is_alive(process.pid()) && process.is_alive()));
+        (0..4).for_each(|number| queue.send(number).unwrap());
+        let mut received: Vec<u32> = processes.iter().map(|process| process.join().unwrap()).collect();
+        received.sort_unstable();
+        assert_eq!(received, [0, 1, 2, 3]);
+        queue.close(Close::Now);
+    });
+}
+
+/// How many threads of this name this process has, for the kernel.
+fn threads_of(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|comm| comm.trim() == name).count()
 }
 
 /// Of those for work that blocks, which end with their runtime.

@@ -10,8 +10,10 @@ use actor_tests::watch::bound;
 use crate::harness::{METHODS, Method, Trial};
 
 const CONSTRUCTOR: &str = env!("CARGO_BIN_EXE_constructor");
+const NODE: &str = env!("CARGO_BIN_EXE_node");
 const PANICS: &str = env!("CARGO_BIN_EXE_panics");
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
+const STATIC_OBJECT: &str = env!("CARGO_BIN_EXE_static_object");
 const SURROUNDINGS: &str = env!("CARGO_BIN_EXE_surroundings");
 const UPGRADED: &str = env!("CARGO_BIN_EXE_upgraded");
 
@@ -34,6 +36,35 @@ fn p_15_a_plain_main_runs_once() {
         assert_eq!(squares.iter().map(|(square, _)| *square).collect::<Vec<_>>(), ["1", "4", "9", "16", "25"]);
         assert_eq!(squares.iter().map(|(_, pid)| pid).collect::<HashSet<_>>().len(), 5);
         assert_eq!(lines(&ended.text, "spawned:"), ["5"], "exactly those that were asked for");
+        trial.assert_nothing_left();
+    }
+}
+
+/// By a plain `main`, and by code of a library that knows nothing of the program it is in. That tests,
+/// doctests and benches can start processes, the others here, the crate's examples and its benches show.
+#[test]
+fn t_26_whoever_starts_processes_main_runs_once() {
+    for method in METHODS {
+        for (program, arguments) in [(PLAIN_MAIN, &["3"][..]), (NODE, &["actor", "3", "return"])] {
+            let trial = Trial::new("t_26_whoever_starts_processes_main_runs_once", method);
+            let ended = trial.run(trial.command(Path::new(program)).args(arguments));
+            assert!(ended.status.success(), "{}", ended.text);
+            let runs = lines(&ended.text, "main:").len() + lines(&ended.text, "ready:").len();
+            assert_eq!(runs, 1, "{}", ended.text);
+            trial.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
+fn t_26_static_objects_are_made_once_in_every_process() {
+    for method in METHODS {
+        let trial = Trial::new("t_26_static_objects_are_made_once_in_every_process", method);
+        let ended = trial.run(&mut trial.command(Path::new(STATIC_OBJECT)));
+        assert!(ended.status.success(), "{}", ended.text);
+        assert_eq!(lines(&ended.text, "main:"), ["[1, 1]"], "{}", ended.text);
+        assert_eq!(lines(&ended.text, "process:"), ["[1, 1]"; 2], "{}", ended.text);
+        assert_eq!(lines(&ended.text, "unmade").len(), 6, "two in each: {}", ended.text);
         trial.assert_nothing_left();
     }
 }

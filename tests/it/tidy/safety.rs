@@ -16,6 +16,7 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("tests/src/board.rs", "memory that tests share"),
     ("tests/src/steps.rs", "leads a process instruction by instruction"),
     ("tests/src/bin/constructor.rs", "has a constructor"),
+    ("tests/src/bin/static_object.rs", "has constructors"),
     ("tests/ui/unsafe_handler.rs", "is refused by the compiler"),
 ];
 
