@@ -11,7 +11,7 @@ use actor_tests::crash::steps;
 use actor_tests::crash::{Budget, Mode, Plan, Tally};
 use actor_tests::steps::{Step, Stepped, stand_still};
 
-use crate::harness::{isolated, isolated_and_long, skip};
+use crate::harness::{isolated, skip};
 
 /// Of a mode, so many runs of one case.
 fn slice(mode: &Mode, title: &str, runs: u64, seed: u64) {
@@ -85,8 +85,7 @@ fn a_run_goes_on_where_another_one_has_ended() {
 
 #[test]
 fn whoever_else_dies_may_die_while_a_death_is_repaired() {
-    // A repair is gone through step by step, which takes as long as the machine lets the two change places.
-    isolated_and_long(|| {
+    isolated(|| {
         let seed = Chance::announced().any();
         let plan = Plan { only: Some("repairs".into()), ..Plan::new(Budget::Runs(4), seed) };
         let tally = carry_out(&steps::MODE, &plan);

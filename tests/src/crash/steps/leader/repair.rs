@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use crate::steps::{Step, Stepped};
 
@@ -81,13 +82,21 @@ impl Modules {
     }
 }
 
-/// Leads the thread through the whole repair. Tells each instruction and how often it was executed.
+/// For so long each instruction of a repair is looked at. A machine of its own needs a few seconds for the
+/// longest; where others use it, the rest is left to the next repair that is gone through.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Leads the thread through the whole repair. Tells the instructions that were looked at, and how often each
+/// was executed.
 pub(super) fn explore(node: &Stepped, modules: &Modules) -> io::Result<Vec<[u64; 2]>> {
     begin(node)?;
-    let mut times: HashMap<u64, u64> = HashMap::new();
-    while !is_end(node)? {
+    let (mut times, begun) = (HashMap::<u64, u64>::new(), Instant::now());
+    while begun.elapsed() < LOOK && !is_end(node)? {
         *times.entry(node.place()?).or_default() += 1;
         step(node)?;
+    }
+    while !is_end(node)? {
+        node.to_system_call()?;
     }
     let told = times.into_iter().map(|(address, times)| modules.place_of(address).map(|Place(first)| [first, times]));
     told.collect::<Option<Vec<_>>>().ok_or_else(|| io::ErrorKind::NotFound.into())
