@@ -16,6 +16,7 @@ mod macros;
 mod mains;
 mod process;
 mod queue;
+mod suites;
 mod supervisor;
 mod tidy;
 

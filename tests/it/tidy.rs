@@ -7,6 +7,7 @@
 mod layers;
 mod safety;
 mod source;
+mod tables;
 
 use std::fs;
 use std::path::Path;
