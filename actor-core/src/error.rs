@@ -98,6 +98,13 @@ where
     }
 }
 
+impl From<actor::StreamError> for Error {
+    fn from(error: actor::StreamError) -> Error {
+        let words = if let actor::StreamError::Died(report) = &error { last_words(report) } else { None };
+        Error::about_process(error, words)
+    }
+}
+
 /// The message that was not sent is dropped: keep the `SendError` to have it back.
 impl<M> From<actor::SendError<M>> for Error {
     fn from(error: actor::SendError<M>) -> Error {

@@ -54,7 +54,8 @@
 //!
 //! # The parts
 //! - [`Actor`], [`handlers`]: define an actor; [`ActorRef`]: use it; [`Call`] and [`Cast`]: how
-//!   long to wait, and what then. [`Call::kill_after`] stops work for real.
+//!   long to wait, and what then. [`Call::kill_after`] stops work for real. A handler that returns an
+//!   iterator answers by a stream: [`StreamCall`].
 //! - [`Supervisor`], [`ChildSpec`]: actors that are started together, started again when they fail,
 //!   and stopped together.
 //! - [`link`]: to learn of the end of others, or to end with them.
@@ -149,8 +150,8 @@ mod wire;
 
 pub use actor::{
     Actor, ActorOptions, ActorRef, ActorStatus, Address, Call, CallError, Calls, Cast, Context, Definition, Delivery,
-    Failure, FromInfo, Handled, Info, Message, OnCrash, Operation, Runtime, SendError, Spawn, SpawnError, SpawnOptions,
-    StartsItself, StopError, handler,
+    Failure, FromInfo, Handled, Info, ItemStream, Items, Message, OnCrash, Operation, Runtime, SendError, Spawn,
+    SpawnError, SpawnOptions, StartsItself, StopError, StreamCall, StreamError, handler,
 };
 pub use actor_macros::{Actor, call, cast, handlers, info, init, main, terminate};
 pub use boot::StartMethod;
@@ -171,5 +172,5 @@ pub mod __private {
     pub use futures::executor::block_on;
 
     pub use crate::actor::handler::{Stays, Travels};
-    pub use crate::actor::{Declared, ResultParts, block_on_in, main_guard};
+    pub use crate::actor::{Declared, ResultParts, block_on_in, main_guard, polled};
 }

@@ -27,7 +27,7 @@ mod word;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::task::{Context, Poll};
 
-pub(crate) use answer::{answer, answer_patiently, is_waited_for, recover};
+pub(crate) use answer::{answer, answer_patiently, is_waited_for, poke, recover};
 #[cfg(test)]
 pub(crate) use pool::CALLS_MAX;
 use pool::ReplyBox;
@@ -136,6 +136,56 @@ impl ReplySlot {
         }
     }
 
+    /// Whether the answer is there, for [`ReplySlot::take_answer`].
+    #[inline]
+    pub(crate) fn is_answered(&self) -> bool {
+        let seen = ReplyWord(self.replies.slot(self.index).word.load(Acquire)); // PAIR: replied
+        seen.state() == State::Replied
+    }
+
+    /// Waits until `test` gives a value; `None`: not before `deadline`. It gives one when the answer is
+    /// there; whoever makes it give one before that calls [`poke`].
+    pub(crate) fn wait_for<T>(&self, deadline: Deadline, mut test: impl FnMut() -> Option<T>) -> Option<T> {
+        if let Some(value) = test() {
+            return Some(value);
+        }
+        spin(self.replies.window.segment, deadline, &mut test).or_else(|| self.sleep_for(deadline, test))
+    }
+
+    /// Sleeps until `test` gives a value or the deadline has passed.
+    #[cold]
+    fn sleep_for<T>(&self, deadline: Deadline, mut test: impl FnMut() -> Option<T>) -> Option<T> {
+        let slot = self.replies.slot(self.index);
+        loop {
+            let seen = ReplyWord(slot.word.load(Acquire));
+            if seen.state() == State::Replied {
+                return test();
+            }
+            let sleeping = seen.0 | ReplyWord::SLEEPS;
+            if seen.0 != sleeping && slot.word.compare_exchange(seen.0, sleeping, AcqRel, Acquire).is_err() {
+                continue;
+            }
+            Mapped::fence();
+            // The second test: from here on whoever pokes sees the flag, and changes the word.
+            if let Some(value) = test() {
+                return Some(value);
+            }
+            if deadline.has_passed() {
+                return None;
+            }
+            Mapped::sleep(low_half(slot), sleeping as u32, deadline);
+        }
+    }
+
+    /// Has the waker woken at the answer, at the next [`poke`] or at the deadline. Look after it at what is
+    /// waited for: who was faster does not ring.
+    pub(crate) fn register(&self, context: &mut Context<'_>, deadline: Deadline) {
+        let slot = self.replies.slot(self.index);
+        let seen = slot.word.fetch_or(ReplyWord::ASYNC, AcqRel) | ReplyWord::ASYNC;
+        Mapped::fence();
+        waker::register(self.replies.window.segment, low_half(slot), seen as u32, deadline, context.waker());
+    }
+
     /// [`ReplySlot::wait`] for async callers: the waker is woken at the answer or the deadline.
     pub(crate) fn poll(
         &mut self,
@@ -149,9 +199,7 @@ impl ReplySlot {
         if deadline.has_passed() {
             return Poll::Ready(None);
         }
-        let slot = self.replies.slot(self.index);
-        let seen = slot.word.fetch_or(ReplyWord::ASYNC, AcqRel) | ReplyWord::ASYNC;
-        waker::register(self.replies.window.segment, low_half(slot), seen as u32, deadline, context.waker());
+        self.register(context, deadline);
         // The answer may have come before the flag; then nobody rings.
         match self.take_answer(buffer) {
             Some(kind) => Poll::Ready(Some(kind)),
@@ -159,7 +207,8 @@ impl ReplySlot {
         }
     }
 
-    fn take_answer(&mut self, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
+    /// The answer, if it is there; its payload replaces what is in `buffer`.
+    pub(crate) fn take_answer(&mut self, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
         let slot = self.replies.slot(self.index);
         let seen = ReplyWord(slot.word.load(Acquire)); // PAIR: replied
         if seen.state() != State::Replied {

@@ -8,7 +8,7 @@ use syn::{
 };
 
 use crate::attr::{ActorOptions, HandlerOptions};
-use crate::types;
+use crate::types::{self, Streamed};
 
 /// What `#[derive(Actor)]` stands on.
 pub(crate) struct Declaration<'a> {
@@ -96,6 +96,13 @@ impl Method {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some(ty),
         }
+    }
+}
+
+impl Handler {
+    /// The stream that it replies by.
+    pub(crate) fn streamed(&self) -> Option<Streamed<'_>> {
+        self.method.output().filter(|_| self.kind == Kind::Call).and_then(types::streamed)
     }
 }
 

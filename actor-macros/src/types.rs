@@ -3,8 +3,11 @@
 //! A macro sees tokens, not types: an alias hides what it stands for. So these answers only
 //! choose between forms of code; where they guess wrong, the compiler has the last word.
 
+mod streamed;
+
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+pub(crate) use streamed::{Streamed, streamed};
 use syn::{GenericArgument, Ident, PathArguments, ReturnType, Type};
 
 /// The last path segment of `T`, such as `Down` of `actor_core::Down`.

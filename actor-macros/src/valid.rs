@@ -4,8 +4,9 @@
 use syn::{Data, Error, FnArg, Generics, ItemImpl, Result, Signature, Type};
 
 use crate::ast::{Block, Declaration, Handler, Kind, Method, Param, combine};
-use crate::attr::PolicyKind;
-use crate::{reserved, types};
+use crate::attr::{Policy, PolicyKind};
+use crate::reserved;
+use crate::types::{self, Streamed};
 
 /// The widest handler; a message of more parts deserves a struct of its own.
 pub(crate) const ARGUMENTS_MAX: usize = 12;
@@ -97,6 +98,9 @@ impl Handler {
             );
             combine(outcome, Error::new_spanned(reference, message));
         }
+        if let Some(streamed) = self.streamed() {
+            return self.check_stream(outcome, ty, &streamed);
+        }
         if let Type::ImplTrait(ty) = ty {
             let message = "a reply has one type that both processes know: name it";
             combine(outcome, Error::new_spanned(ty, message));
@@ -106,6 +110,35 @@ impl Handler {
             let message = "nobody waits for the outcome of a cast: return nothing, or `Result<(), E>` \
                            whose `Err` ends the actor, or make it a `#[call]`";
             combine(outcome, Error::new_spanned(ty, message));
+        }
+    }
+}
+
+impl Handler {
+    fn check_stream(&self, outcome: &mut Result<()>, ty: &Type, streamed: &Streamed<'_>) {
+        match streamed.item {
+            None => {
+                let message = "a stream is of items that both processes know: write `Iterator<Item = T>`";
+                combine(outcome, Error::new_spanned(ty, message));
+            }
+            Some(item) => {
+                if let Some(reference) = types::find_reference(item) {
+                    let message = format!(
+                        "an item travels to another process, so it owns its data: give `{}`",
+                        types::owned_form(reference),
+                    );
+                    combine(outcome, Error::new_spanned(reference, message));
+                }
+                if let Type::ImplTrait(item) = item {
+                    let message = "an item has one type that both processes know: name it";
+                    combine(outcome, Error::new_spanned(item, message));
+                }
+            }
+        }
+        if let Some(Policy { kind: PolicyKind::Redeliver(_), span }) = &self.options.on_crash {
+            let message = "a stream is not handed out again, since its caller has had a part of it: use \"fail\" \
+                           or \"dead_letter\"";
+            combine(outcome, Error::new(*span, message));
         }
     }
 }

@@ -8,8 +8,8 @@ struct Counter;
 #[handlers]
 impl Counter {
     #[call]
-    fn numbers(&self) -> impl Iterator<Item = u64> {
-        0..10
+    fn total(&self) -> impl std::fmt::Display {
+        10
     }
 }
 

@@ -131,7 +131,7 @@ impl<M, T, E> Call<M, T, E> {
         })
     }
 
-    fn open_slot(&self, deadline: Deadline) -> Result<ReplySlot, CallError<E>> {
+    pub(super) fn open_slot(&self, deadline: Deadline) -> Result<ReplySlot, CallError<E>> {
         self.refuse_own()?;
         self.opened(attached().map(|segment| ReplySlot::open(segment, Purpose::Call, deadline)))
     }
@@ -201,7 +201,7 @@ impl<M, T, E> Call<M, T, E> {
         self.handler.info.operation("call", self.address)
     }
 
-    fn failed(&self, text: String) -> CallError<E> {
+    pub(super) fn failed(&self, text: String) -> CallError<E> {
         CallError::Failed { operation: self.operation(), text }
     }
 }

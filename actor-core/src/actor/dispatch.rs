@@ -4,18 +4,23 @@
 //! message, runs the method and encodes the reply. Nothing is sent here: [`run`](super::run) does.
 
 use std::convert::Infallible;
+use std::fmt;
 
 use super::behaviour::Failure;
 use super::handler::{Codec, Handler};
+use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::reply::ReplyKind;
 
 /// A message on its way into the method that it is for.
-#[derive(Debug)]
 pub struct Delivery<'a> {
     pub(super) handler: u16,
     pub(super) payload: &'a [u8],
     /// Takes the encoded reply.
     pub(super) reply: &'a mut Vec<u8>,
+    /// Who waits for it.
+    pub(super) caller: Option<ReplyAddress>,
+    /// Where it comes from.
+    pub(super) mailbox: Option<&'a Mailbox>,
 }
 
 /// What came of a message.
@@ -49,13 +54,13 @@ impl Delivery<'_> {
         self.refuse(format_args!("there is no handler with the number {number}"))
     }
 
-    fn refuse(self, why: impl std::fmt::Display) -> Handled {
+    pub(super) fn refuse(self, why: impl std::fmt::Display) -> Handled {
         self.reply.clear();
         self.reply.extend_from_slice(why.to_string().as_bytes());
         Handled { outcome: Outcome::Refused, failure: None }
     }
 
-    fn answer<V>(self, kind: ReplyKind, codec: &Codec<V>, value: &V) -> Handled {
+    pub(super) fn answer<V>(self, kind: ReplyKind, codec: &Codec<V>, value: &V) -> Handled {
         self.reply.clear();
         let kind = match (codec.encode)(self.reply, value) {
             Ok(()) => kind,
@@ -68,9 +73,20 @@ impl Delivery<'_> {
     }
 }
 
+impl fmt::Debug for Delivery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("handler", &self.handler).field("bytes", &self.payload.len()).finish()
+    }
+}
+
 impl<M, T, E> Handler<M, T, E> {
     fn read(&self, delivery: &Delivery<'_>) -> Result<M, String> {
-        (self.message.decode)(delivery.payload)
+        self.read_message(delivery.payload)
+    }
+
+    /// The arguments, from their bytes.
+    pub(super) fn read_message(&self, bytes: &[u8]) -> Result<M, String> {
+        (self.message.decode)(bytes)
             .map_err(|error| format!("the message for `{}` cannot be read: {error}", self.info.name))
     }
 }
@@ -135,7 +151,7 @@ mod tests {
     }
 
     fn delivery<'a>(payload: &'a [u8], reply: &'a mut Vec<u8>) -> Delivery<'a> {
-        Delivery { handler: 0, payload, reply }
+        Delivery { handler: 0, payload, reply, caller: None, mailbox: None }
     }
 
     #[test]
@@ -169,7 +185,7 @@ mod tests {
         let handled = ADD.reply(delivery(b"\xc1", &mut reply), |_| unreachable!());
         assert!(matches!(handled.outcome, Outcome::Refused));
         assert!(String::from_utf8_lossy(&reply).starts_with("the message for `add` cannot be read"));
-        let handled = Delivery { handler: 9, payload: b"", reply: &mut reply }.unknown();
+        let handled = Delivery { handler: 9, ..delivery(b"", &mut reply) }.unknown();
         assert!(matches!(handled.outcome, Outcome::Refused));
     }
 }

@@ -43,6 +43,16 @@ impl HandlerInfo {
         HandlerInfo { on_crash: options.cast_policy, ..HandlerInfo::call(index, name, options) }
     }
 
+    /// The same for calls that are answered by a stream, which is not handed out again: its caller has had a
+    /// part of it. Where the actor says `redeliver`, the caller gets the exit report.
+    pub const fn stream(index: u16, name: &'static str, options: &ActorOptions) -> HandlerInfo {
+        let info = HandlerInfo::call(index, name, options);
+        match info.on_crash {
+            OnCrash::Redeliver(_) => info.on_crash(OnCrash::Fail),
+            OnCrash::Fail | OnCrash::DeadLetter => info,
+        }
+    }
+
     /// With a policy of its own.
     pub const fn on_crash(self, on_crash: OnCrash) -> HandlerInfo {
         HandlerInfo { on_crash, ..self }

@@ -20,6 +20,7 @@ mod main_guard;
 mod post;
 mod run;
 mod spawn;
+mod stream;
 mod tied;
 
 pub use actor_ref::{ActorRef, ActorStatus, Address, Calls};
@@ -31,10 +32,12 @@ pub use dispatch::{Delivery, Handled};
 pub use error::{CallError, Operation, SendError, SpawnError, StopError};
 pub use info::{FromInfo, Info};
 pub use spawn::{Definition, Spawn, SpawnOptions, StartsItself};
+pub use stream::{ItemStream, Items, StreamCall, StreamError};
 
 // For generated code only.
 pub use behaviour::{Declared, ResultParts, block_on_in};
 pub use main_guard::main_guard;
+pub use stream::polled;
 
 #[cfg(test)]
 mod tests;

@@ -74,23 +74,47 @@ pub(super) fn post<M, T, E>(
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<(), PostFailure> {
     encode(handler, message, buffer)?;
+    post_encoded(address, &handler.info, buffer, origin, deadline)
+}
+
+/// [`post`] of a message that is encoded already.
+#[inline]
+pub(super) fn post_encoded(
+    address: Address,
+    info: &HandlerInfo,
+    payload: &[u8],
+    origin: Origin,
+    deadline: impl FnOnce() -> Deadline,
+) -> Result<(), PostFailure> {
     let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
-    let envelope = handler.info.envelope(address, origin.reply, origin.trace);
-    match mailbox.post(&envelope, buffer, Deadline::Now) {
+    let envelope = info.envelope(address, origin.reply, origin.trace);
+    match mailbox.post(&envelope, payload, Deadline::Now) {
         // Room in its own mailbox is made by this very thread, and not while it waits.
         Err(PostError::Full) if !context::is_own(address.actor) => {}
         posted => return Ok(posted?),
     }
-    Ok(mailbox.post(&envelope, buffer, deadline())?)
+    Ok(mailbox.post(&envelope, payload, deadline())?)
 }
 
-/// Encodes a message to be posted by [`post_async`].
+/// Encodes a message to be posted later.
 pub(super) fn encode<M, T, E>(
     handler: &Handler<M, T, E>,
     message: &M,
     buffer: &mut Vec<u8>,
 ) -> Result<(), PostFailure> {
+    encode_behind(&[], handler, message, buffer)
+}
+
+/// Encodes a message behind other bytes that travel with it.
+#[inline]
+pub(super) fn encode_behind<M, T, E>(
+    head: &[u8],
+    handler: &Handler<M, T, E>,
+    message: &M,
+    buffer: &mut Vec<u8>,
+) -> Result<(), PostFailure> {
     buffer.clear();
+    buffer.extend_from_slice(head);
     (handler.message.encode)(buffer, message).map_err(PostFailure::Encode)
 }
 

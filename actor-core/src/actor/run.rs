@@ -68,7 +68,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
                 if planted!(AcknowledgeBeforeHandling) {
                     mailbox.acknowledge(position);
                 }
-                let handled = actor.dispatch(buffers.delivery(&envelope), &mut context);
+                let handled = actor.dispatch(buffers.delivery(&envelope, &mailbox), &mut context);
                 if envelope.reply.is_some() {
                     mailbox.mark_handled(position);
                 }
@@ -158,8 +158,9 @@ struct Buffers {
 const BUFFER_KEPT_MAX: usize = 256 << 10;
 
 impl Buffers {
-    fn delivery(&mut self, envelope: &Envelope) -> Delivery<'_> {
-        Delivery { handler: envelope.handler, payload: &self.message, reply: &mut self.reply }
+    fn delivery<'a>(&'a mut self, envelope: &Envelope, mailbox: &'a Mailbox) -> Delivery<'a> {
+        let (payload, reply) = (&self.message, &mut self.reply);
+        Delivery { handler: envelope.handler, payload, reply, caller: envelope.reply, mailbox: Some(mailbox) }
     }
 
     /// An actor that sleeps does not hold the memory of the largest message that it ever had. One that

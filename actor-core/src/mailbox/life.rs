@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::Mailbox;
-use crate::id::Participant;
-use crate::shm::slots;
-use crate::shm::window::{self, flags};
+use crate::id::{Participant, WindowId};
+use crate::shm::window::{self, Window, flags};
+use crate::shm::{slots, table};
 
 /// What is stamped instead of the number of a handler while something is handled that is no message.
 pub(crate) const NEWS_HANDLER: u16 = u16::MAX;
@@ -20,11 +20,31 @@ impl Mailbox {
     pub(crate) fn stop(&self, after_all: bool) {
         let stop = if after_all { flags::STOP_AFTER } else { flags::STOP_NOW };
         window::raise_flags(&self.window, flags::CLOSING | stop);
+        // The flags are raised and then this is read, the receiver notes this and then looks at the flags, a
+        // fence in between on both sides: one of them sees the other.
+        if let Some(window) = self.waits_in() {
+            window.room().notify_all();
+            window.extent_room().notify_all();
+        }
     }
 
     /// Whether the actor was asked to stop.
     pub(crate) fn is_stopping(&self) -> bool {
         window::has_flags(&self.window.header().state.flags, flags::STOP_AFTER | flags::STOP_NOW)
+    }
+
+    /// Notes that the receiver is about to wait for room in another window than this, in which whoever asks
+    /// it to stop wakes it; or that it does not wait any more. Dead in between: the next life clears it, and
+    /// a wake too many harms nobody.
+    pub(crate) fn note_waits_in(&self, window: Option<WindowId>) {
+        let packed = window.map_or(0, |id| (u64::from(id.index) << 32 | u64::from(id.generation)) + 1);
+        self.window.header().actor.waits_in.store(packed, Relaxed);
+    }
+
+    fn waits_in(&self) -> Option<Window> {
+        let packed = self.window.header().actor.waits_in.load(Relaxed).checked_sub(1)?;
+        let (index, generation) = ((packed >> 32) as u16, packed as u32);
+        table::at(self.window.segment, index).filter(|window| window.id.generation == generation)
     }
 
     /// Has the receiver look for news before the next message. Called after there is some.
@@ -46,6 +66,7 @@ impl Mailbox {
         let actor = &self.window.header().actor;
         actor.handling.store(0, Relaxed);
         actor.handled.store(0, Relaxed);
+        actor.waits_in.store(0, Relaxed);
         actor.life.store(life, Relaxed);
         self.set_living(Participant::NOBODY);
     }

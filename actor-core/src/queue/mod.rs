@@ -55,6 +55,7 @@ pub use error::{CreateError, RecvError, SendError};
 pub use future::{RecvFuture, RecvTaskFuture, SendFuture};
 pub use handle::{Close, Queue};
 pub use options::Options;
+pub(crate) use raw::RawQueue;
 pub use reader::ItemReader;
 pub use recv::Iter;
 pub use task::Task;

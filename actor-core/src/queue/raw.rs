@@ -23,7 +23,7 @@ use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
 
 /// A handle on a queue of bytes.
-pub(super) struct RawQueue {
+pub(crate) struct RawQueue {
     id: WindowId,
     /// `None`: the queue was gone when the handle arrived in this process.
     window: Option<Window>,
@@ -33,7 +33,7 @@ pub(super) struct RawQueue {
 static HANDLES: Mutex<BTreeMap<u16, u32>> = Mutex::new(BTreeMap::new());
 
 impl RawQueue {
-    pub(super) fn make(segment: &'static Segment, shape: Shape) -> Result<RawQueue, MakeError> {
+    pub(crate) fn make(segment: &'static Segment, shape: Shape) -> Result<RawQueue, MakeError> {
         let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
         let window = Window::make(segment, Kind::Queue, shape)?;
         *handles.entry(window.id.index).or_default() += 1;
@@ -41,7 +41,7 @@ impl RawQueue {
     }
 
     /// A further handle, in this process or from a message.
-    pub(super) fn from_id(id: WindowId) -> RawQueue {
+    pub(crate) fn from_id(id: WindowId) -> RawQueue {
         // Under the lock: the last handle of another thread may be about to detach this process.
         let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
         let window = attached().and_then(|segment| Window::attach(segment, id, Kind::Queue));
@@ -51,13 +51,13 @@ impl RawQueue {
         RawQueue { id, window }
     }
 
-    pub(super) fn id(&self) -> WindowId {
+    pub(crate) fn id(&self) -> WindowId {
         self.id
     }
 
     /// The window, as long as the queue exists.
     #[inline]
-    pub(super) fn window(&self) -> Option<&Window> {
+    pub(crate) fn window(&self) -> Option<&Window> {
         self.window.as_ref()
     }
 
@@ -95,13 +95,13 @@ impl RawQueue {
     }
 
     /// [`RawQueue::take`] without waiting; `None`: nothing is there.
-    pub(super) fn try_take(&self) -> Option<Result<Held, RecvError>> {
+    pub(crate) fn try_take(&self) -> Option<Result<Held, RecvError>> {
         self.window.as_ref().map_or(Some(Err(RecvError::Closed)), try_take)
     }
 
     /// Refuses new messages, and wakes everybody who waits. With `discards`, what is queued is
     /// gone as well.
-    pub(super) fn close(&self, discards: bool) {
+    pub(crate) fn close(&self, discards: bool) {
         let Some(window) = self.window.as_ref().filter(|window| window.is_live()) else { return };
         window::raise_flags(window, flags::CLOSING | if discards { flags::CLOSED_NOW } else { 0 });
         window.discard_if_closed();

@@ -63,11 +63,44 @@ enum Answered {
     TooLarge,
 }
 
+/// Has a caller who waits for something beside the answer look at it: it was made true, and a full fence
+/// lies in between. False: it does not wait any more.
+///
+/// Dead between the change of the word and the wake: [`recover`] wakes whoever may have been meant.
+#[inline]
+pub(crate) fn poke(address: ReplyAddress) -> bool {
+    let Some(window) = attach(address) else { return false };
+    let slot = window.slot(u32::from(address.slot));
+    let seen = ReplyWord(slot.word.load(Acquire));
+    if !is_waiting(seen, address) {
+        return false;
+    }
+    if seen.has(ReplyWord::SLEEPS | ReplyWord::ASYNC) {
+        poke_awake(&window, slot, address);
+    }
+    true
+}
+
+#[cold]
+fn poke_awake(window: &Window, slot: &'static SlotHead, address: ReplyAddress) {
+    let mut seen = ReplyWord(slot.word.load(Acquire));
+    while is_waiting(seen, address) {
+        let awake = seen.0 & !(ReplyWord::SLEEPS | ReplyWord::ASYNC);
+        match slot.word.compare_exchange(seen.0, awake, AcqRel, Acquire) {
+            Ok(_) => return wake(window, slot, seen),
+            Err(now) => seen = ReplyWord(now),
+        }
+    }
+}
+
+fn is_waiting(seen: ReplyWord, address: ReplyAddress) -> bool {
+    seen.state() == State::Waiting && seen.generation() == address.generation
+}
+
 fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadline) -> Answered {
     let Some(window) = attach(address) else { return Answered::GivenUp };
     let slot = window.slot(u32::from(address.slot));
-    let is_waiting = |seen: ReplyWord| seen.state() == State::Waiting && seen.generation() == address.generation;
-    let is_wanted = || is_waiting(ReplyWord(slot.word.load(Acquire)));
+    let is_wanted = || is_waiting(ReplyWord(slot.word.load(Acquire)), address);
     if !is_wanted() {
         return Answered::GivenUp;
     }
@@ -82,7 +115,7 @@ fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadlin
     let me = window.segment.me();
     let mut seen = ReplyWord(slot.word.load(Acquire));
     loop {
-        if !is_waiting(seen) {
+        if !is_waiting(seen, address) {
             if let Some(number) = extent {
                 window.free_extent(number);
             }
@@ -163,8 +196,12 @@ pub(crate) fn recover(window: &Window, dead: Participant) {
                 Err(now) => seen = ReplyWord(now),
             }
         }
-        if seen.state() == State::Replied {
-            wake(window, slot, seen);
+        match seen.state() {
+            State::Replied => wake(window, slot, seen),
+            // Poked by the dead, who may not have come to wake it. With the flag, nobody has been poked; an
+            // async caller finds the word changed, and all doorbells are rung at a death.
+            State::Waiting if !seen.has(ReplyWord::SLEEPS) => drop(futex::wake(low_half(slot), u32::MAX)),
+            _ => {}
         }
     }
     window.recover_extents(dead);

@@ -1,6 +1,7 @@
 //! Both ends of a call within one process.
 
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -125,6 +126,52 @@ fn a_half_written_answer_of_the_dead_never_was() {
     recover(&window, dead);
     assert!(answer(slot.address(), ReplyKind::Exit, b"report"));
     assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Exit));
+}
+
+/// Waits for something beside the answer until it is there, and sleeps when this returns.
+fn sleeper(slot: ReplySlot, there: &'static AtomicBool) -> std::thread::JoinHandle<Option<()>> {
+    let word = &slot.replies.slot(slot.index).word;
+    let soon = Deadline::after(Duration::from_secs(20));
+    let sleeper = std::thread::spawn(move || slot.wait_for(soon, || there.load(SeqCst).then_some(())));
+    while !ReplyWord(word.load(Acquire)).has(ReplyWord::SLEEPS) {
+        std::thread::yield_now();
+    }
+    // It has said that it will, and may be on its way.
+    let until = std::time::Instant::now() + Duration::from_millis(5);
+    while std::time::Instant::now() < until {
+        std::thread::yield_now();
+    }
+    sleeper
+}
+
+#[test]
+fn who_waits_for_something_beside_the_answer_is_poked() {
+    static THERE: AtomicBool = AtomicBool::new(false);
+    let slot = open();
+    let (address, word) = (slot.address(), &slot.replies.slot(slot.index).word);
+    let sleeper = sleeper(slot, &THERE);
+    assert!(poke(address));
+    // It was for nothing, so it sleeps again.
+    while !ReplyWord(word.load(Acquire)).has(ReplyWord::SLEEPS) {
+        std::thread::yield_now();
+    }
+    THERE.store(true, SeqCst);
+    assert!(poke(address));
+    assert_eq!(sleeper.join().unwrap(), Some(()));
+    assert!(!poke(address), "nobody waits any more");
+}
+
+#[test]
+fn who_was_to_be_woken_by_the_dead_looks_again() {
+    static THERE: AtomicBool = AtomicBool::new(false);
+    let slot = open();
+    let (window, word) = (slot.replies.window, &slot.replies.slot(slot.index).word);
+    let sleeper = sleeper(slot, &THERE);
+    THERE.store(true, SeqCst);
+    // The last that it has done.
+    word.fetch_and(!ReplyWord::SLEEPS, SeqCst);
+    recover(&window, Participant(77));
+    assert_eq!(sleeper.join().unwrap(), Some(()));
 }
 
 #[test]

@@ -235,6 +235,8 @@ pub(crate) struct ActorLine {
     pub(crate) handled: AtomicU64,
     /// Since when, in coarse monotonic nanoseconds.
     pub(crate) since_ns: AtomicU64,
+    /// The window that the receiver waits for room in: `index:16 | generation:32`, plus one; 0 is none.
+    pub(crate) waits_in: AtomicU64,
 }
 
 /// What a ring of log events says about its writer.

@@ -49,6 +49,22 @@ impl Window {
     /// Nothing was posted, see [`PostError`].
     #[inline]
     pub(crate) fn post(&self, parts: [&[u8]; 2], deadline: Deadline, wake: Wake) -> Result<(), PostError> {
+        self.post_while(parts, deadline, wake, || true)
+    }
+
+    /// [`Window::post`] that is `Closed` as well when it finds no room for a large message and is wanted no
+    /// more. Whoever decides that wakes those who wait here.
+    ///
+    /// # Errors
+    /// As for `post`.
+    #[inline]
+    pub(crate) fn post_while(
+        &self,
+        parts: [&[u8]; 2],
+        deadline: Deadline,
+        wake: Wake,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<(), PostError> {
         let length = parts[0].len() + parts[1].len();
         let max = self.layout.shape.message_max as usize;
         if length > max {
@@ -60,7 +76,7 @@ impl Window {
             true if deadline.has_passed() && self.refusal().is_none() && !self.has_room() => {
                 return Err(PostError::Full);
             }
-            true => Some(self.wait_for_extent(parts, deadline, || true)?),
+            true => Some(self.wait_for_extent(parts, deadline, is_wanted)?),
             false => None,
         };
         let position = match self.claim_slot(deadline) {
@@ -95,6 +111,18 @@ impl Window {
     pub(crate) fn wake_consumer(&self) {
         Mapped::fence();
         self.items().notify();
+    }
+
+    /// Waits until there is a free slot, which a producer finds free who is the only one.
+    ///
+    /// # Errors
+    /// See [`PostError`]; `Closed` as well once it `is_wanted` no more, as for [`Window::post_while`].
+    #[inline]
+    pub(crate) fn wait_until_room(&self, deadline: Deadline, is_wanted: impl Fn() -> bool) -> Result<(), PostError> {
+        self.wait_for_room(deadline, &self.room(), || match self.has_room() {
+            true => Some(Ok(())),
+            false => (!is_wanted()).then_some(Err(PostError::Closed)),
+        })
     }
 
     #[inline]

@@ -246,6 +246,11 @@ impl Record {
         self.dying.load(Relaxed) != 0
     }
 
+    /// Whether the node has seen this process end, and has not given its record to another yet.
+    pub(crate) fn is_proven_dead(&self) -> bool {
+        self.dying.load(Acquire) != 0
+    }
+
     /// Notes the proven death. True: there may be requests that nobody has rung for. Called by the node.
     pub(crate) fn begin_dying(&self) -> bool {
         self.dying.store(1, Relaxed);

@@ -7,7 +7,8 @@ use syn::{Error, Ident, Item, ItemImpl, Result, Type};
 
 use super::calls::{CallsType, attributes, constant_name};
 use crate::ast::{Block, Handler, Kind, Method, Param, combine};
-use crate::{fallback, types, valid};
+use crate::types::{self, Streamed};
+use crate::{fallback, valid};
 
 pub(crate) fn handlers(options: TokenStream, input: TokenStream) -> TokenStream {
     let original: ItemImpl = match syn::parse2(input) {
@@ -178,6 +179,9 @@ fn answer(handler: &Handler) -> TokenStream {
     let method = &handler.method;
     let names = argument_names(method);
     let run = invoke(method, Some(quote!(self)));
+    if let Some(streamed) = handler.streamed() {
+        return stream(&streamed, &names, &run);
+    }
     let is_result = method.output().and_then(types::result_parts).is_some();
     match (handler.kind, is_result) {
         (Kind::Call, false) => quote!(.reply(__delivery, |(#(#names,)*)| #run)),
@@ -193,6 +197,21 @@ fn answer(handler: &Handler) -> TokenStream {
                 #run.map(::core::mem::drop).map_err(::actor_core::Failure::new)
             })
         },
+    }
+}
+
+/// The same for a handler that returns a stream: its items are sent as they come.
+fn stream(streamed: &Streamed<'_>, names: &[Ident], run: &TokenStream) -> TokenStream {
+    let polled = quote!(::actor_core::__private::polled);
+    let runtime = quote!(&<Self as ::actor_core::Actor>::OPTIONS.runtime);
+    let items = match (streamed.is_async, streamed.error.is_some()) {
+        (false, _) => run.clone(),
+        (true, false) => quote!(#polled(#runtime, #run)),
+        (true, true) => quote!(#run.map(|__stream| #polled(#runtime, __stream))),
+    };
+    match streamed.error {
+        None => quote!(.stream(__delivery, |(#(#names,)*)| #items)),
+        Some(_) => quote!(.try_stream(__delivery, |(#(#names,)*)| #items)),
     }
 }
 

@@ -13,7 +13,7 @@ use syn::{Attribute, GenericParam, Generics, Ident};
 
 use super::declaration::policy_value;
 use crate::ast::{Block, Handler, Kind, Method, Param};
-use crate::types;
+use crate::types::{self, Streamed};
 
 /// How the generated code names the calls type.
 pub(super) struct CallsType {
@@ -117,7 +117,7 @@ fn constant(block: &Block, index: usize, handler: &Handler) -> TokenStream {
         (Kind::Call, None) => ("call", "call", quote!(#reply,)),
         (Kind::Call, Some(error)) => ("call", "try_call", quote!(#reply, #error,)),
     };
-    let kind = format_ident!("{kind}");
+    let kind = if handler.streamed().is_some() { format_ident!("stream") } else { format_ident!("{kind}") };
     let constructor = format_ident!("{constructor}{}", method.arguments().count());
     let arguments = arguments(block, method);
     let on_crash = handler.options.on_crash.as_ref().map(|policy| {
@@ -146,13 +146,12 @@ fn method(block: &Block, handler: &Handler) -> TokenStream {
     let message = message(block, method);
     let (reply, error) = reply_and_error(block, handler);
     let error = error.map(|error| quote!(, #error));
-    let request = match handler.kind {
-        Kind::Call => quote!(::actor_core::Call<#message, #reply #error>),
-        Kind::Cast => quote!(::actor_core::Cast<#message>),
-    };
-    let new = match handler.kind {
-        Kind::Call => quote!(::actor_core::Call::new),
-        Kind::Cast => quote!(::actor_core::Cast::new),
+    let (request, new) = match handler.kind {
+        Kind::Call if handler.streamed().is_some() => {
+            (quote!(::actor_core::StreamCall<#message, #reply #error>), quote!(::actor_core::StreamCall::new))
+        }
+        Kind::Call => (quote!(::actor_core::Call<#message, #reply #error>), quote!(::actor_core::Call::new)),
+        Kind::Cast => (quote!(::actor_core::Cast<#message>), quote!(::actor_core::Cast::new)),
     };
     quote! {
         #(#forwarded)*
@@ -173,9 +172,13 @@ fn arguments(block: &Block, method: &Method) -> Vec<TokenStream> {
     method.arguments().map(|ty| types::without_self(quote!(#ty), actor)).collect()
 }
 
-/// What the caller gets: the reply, and the handler's own error if it returns a `Result`.
+/// What the caller gets: the reply, or an item of it, and the handler's own error if it returns a `Result`.
 fn reply_and_error(block: &Block, handler: &Handler) -> (TokenStream, Option<TokenStream>) {
     let actor = &block.original.self_ty;
+    if let Some(Streamed { item: Some(item), error, .. }) = handler.streamed() {
+        let error = error.map(|error| types::without_self(error, actor));
+        return (types::without_self(quote!(#item), actor), error);
+    }
     let (reply, error) = match handler.method.output() {
         _ if handler.kind == Kind::Cast => (quote!(()), None),
         None => (quote!(()), None),
