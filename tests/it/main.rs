@@ -17,6 +17,7 @@ mod mains;
 mod process;
 mod queue;
 mod suites;
+mod streams;
 mod supervisor;
 mod tidy;
 
