@@ -73,3 +73,12 @@ fn logs() {
     let both = text(&[done.stdout, done.stderr].concat());
     assert_eq!(both.lines().map(without_digits).collect::<Vec<_>>(), promised(include_str!("../logs.rs")));
 }
+
+#[test]
+fn lines_of_a_crashing_parser() {
+    let source = include_str!("../lines_of_a_crashing_parser.rs");
+    let printed = prints_what_it_promises("lines_of_a_crashing_parser", source);
+    assert!(printed.contains("line 3: 2 words\nno more: `Parser` (pid "));
+    assert!(printed.contains(") died of signal 11 (SIGSEGV), while handling `words`\n"));
+    assert!(printed.ends_with("the first two only: [3, 4]\n"));
+}
