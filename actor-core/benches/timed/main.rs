@@ -13,6 +13,7 @@ mod peers;
 mod process;
 mod queue;
 mod senders;
+mod stream;
 
 #[path = "../subjects/book.rs"]
 mod book;
