@@ -16,8 +16,8 @@ mod macros;
 mod mains;
 mod process;
 mod queue;
-mod suites;
 mod streams;
+mod suites;
 mod supervisor;
 mod tidy;
 
