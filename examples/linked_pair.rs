@@ -87,5 +87,7 @@ fn main() -> actor_core::Result<()> {
         parser = office.parser().wait()?;
     }
     println!("{} lines by the next one", parser.parse("a\nb\nc".into()).wait()?);
+    // Before its parser, of whose end it would tell.
+    office.stop()?;
     Ok(())
 }
