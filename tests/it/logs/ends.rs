@@ -1,6 +1,7 @@
 //! Ends and refusals: what is heard of the dead, and of those whose log is their own.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use actor_core::prelude::*;
@@ -10,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::listener::Listener;
 use super::talker::{PATIENCE, TALKER};
-use crate::harness::isolated;
+use crate::harness::{Method, Trial, isolated};
 
 /// A text that a subscriber writes into.
 #[derive(Clone, Default)]
@@ -142,6 +143,21 @@ fn x_12_a_full_disk_for_logs() {
     });
 }
 
+/// Nor is a full disk under stdout and stderr waited for or died of, though the subscriber panics there: it cannot even
+/// say that it cannot write. The tail of stderr is kept before.
+#[test]
+fn x_12_a_full_disk_for_everything_that_is_written() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let trial = Trial::new("x_12_a_full_disk_for_everything", Method::Zygote);
+    let logs = || trial.command(Path::new(env!("CARGO_BIN_EXE_logs")));
+    assert!(trial.run(logs().arg("500").stdout(full()).stderr(full())).status.success());
+    let ended = trial.run(logs().arg("stderr").stderr(full()));
+    assert!(ended.status.success(), "{}", ended.text);
+    let tail = "tail: \"one line\\nand another\\nhalf a line, the other half\\n\"";
+    assert!(ended.text.contains(tail), "{}", ended.text);
+    trial.assert_nothing_left();
+}
+
 /// Whoever forks has lost the shared memory in the child.
 #[test]
 fn a_fork_is_not_heard_and_lives() {
@@ -166,8 +182,8 @@ fn a_fork_is_not_heard_and_lives() {
 /// The end of `main` waits for what was logged, if not for ever.
 #[test]
 fn the_end_of_the_program_waits_for_what_was_logged() {
-    let trial = crate::harness::Trial::new("the_end_of_the_program_waits", crate::harness::Method::Zygote);
-    let mut command = trial.command(std::path::Path::new(env!("CARGO_BIN_EXE_logs")));
+    let trial = Trial::new("the_end_of_the_program_waits", Method::Zygote);
+    let mut command = trial.command(Path::new(env!("CARGO_BIN_EXE_logs")));
     let ended = trial.run(command.arg("500"));
     assert!(ended.status.success(), "{}", ended.text);
     let lines = ended.text.lines().filter(|line| line.contains("main:count: logs: counting"));
