@@ -112,6 +112,13 @@ impl<M> From<actor::SendError<M>> for Error {
     }
 }
 
+/// The message that will not be sent is dropped: keep the `LaterError` to have it back.
+impl<M> From<actor::LaterError<M>> for Error {
+    fn from(error: actor::LaterError<M>) -> Error {
+        Error::new(error.without_message())
+    }
+}
+
 /// The error that `init` returned is dropped but for its text: keep the `SpawnError` to have it.
 impl<E> From<actor::SpawnError<E>> for Error {
     fn from(error: actor::SpawnError<E>) -> Error {
@@ -168,6 +175,7 @@ macro_rules! from {
 
 from! {
     actor::StopError,
+    actor::TickError,
     core::SpecError,
     link::LinkError,
     link::MonitorError,

@@ -58,6 +58,8 @@
 //!   iterator answers by a stream: [`StreamCall`].
 //! - [`Supervisor`], [`ChildSpec`]: actors that are started together, started again when they fail,
 //!   and stopped together.
+//! - Timers: [`Context::every`] and [`Context::after`] tell an actor that a time has come,
+//!   [`Cast::send_after`] and its like send a message later.
 //! - [`link`]: to learn of the end of others, or to end with them.
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
 //! - [`queue`]: many senders and receivers, any processes.
@@ -150,13 +152,15 @@ mod wire;
 
 pub use actor::{
     Actor, ActorOptions, ActorRef, ActorStatus, Address, Call, CallError, Calls, Cast, Context, Definition, Delivery,
-    Failure, FromInfo, Handled, Info, ItemStream, Items, Message, OnCrash, Operation, Runtime, SendError, Spawn,
-    SpawnError, SpawnOptions, StartsItself, StopError, StreamCall, StreamError, handler,
+    Failure, FromInfo, Handled, Info, ItemStream, Items, LaterError, Message, OnCrash, Operation, Runtime, SendError,
+    Spawn, SpawnError, SpawnOptions, StartsItself, StopError, StreamCall, StreamError, Tick, TickError, TickRef,
+    TimerRef, handler,
 };
 pub use actor_macros::{Actor, call, cast, handlers, info, init, main, terminate};
 pub use boot::StartMethod;
 pub use core::{
-    AutoShutdown, Backoff, ChildPhase, ChildStatus, Intensity, Restart, Shutdown, SpecError, Strategy, SupervisorEnd,
+    AutoShutdown, Backoff, ChildPhase, ChildStatus, Intensity, Missed, Restart, Shutdown, SpecError, Strategy,
+    SupervisorEnd,
 };
 pub use error::{Error, Result};
 pub use exit::{ExitReason, ExitReport, InHand, KilledBy, ResourceUsage};

@@ -73,7 +73,8 @@ pub fn derive_actor(input: TokenStream) -> TokenStream {
 ///
 /// * [`#[call]`](macro@call): request and reply; the caller gets what the method returns.
 /// * [`#[cast]`](macro@cast): one way; a returned `Err` ends the actor.
-/// * [`#[info]`](macro@info): what the actor is told that nobody has sent, such as the end of another.
+/// * [`#[info]`](macro@info): what the actor is told that nobody has sent, such as the end of another, or that a
+///   time has come.
 /// * [`#[init]`](macro@init): makes the actor from other arguments than itself.
 /// * [`#[terminate]`](macro@terminate): runs before an orderly end.
 ///

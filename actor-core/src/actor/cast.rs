@@ -19,6 +19,7 @@ use crate::wire;
 /// | do so in async code | `cast.await?` |
 /// | send it only if there is room now | `cast.try_send()?` |
 /// | wait longer or less for room | `cast.timeout(d).send()?`, `cast.deadline(at).send()?` |
+/// | send it later, or again and again | `cast.send_after(d)?`, `cast.send_at(at)?`, `cast.send_every(d, missed)?` |
 ///
 /// What was sent is in the mailbox when this returns, and outlives a crash of the actor. A send
 /// that fails gives the cast back inside its error.
@@ -67,12 +68,14 @@ pub struct Cast<M: 'static> {
     pub(super) handler: &'static Handler<M>,
     pub(super) message: M,
     pub(super) limit: Limit,
+    /// Whether it is sent later although this process has ended.
+    pub(super) survives: bool,
 }
 
 impl<M> Cast<M> {
     /// A cast to `handler` at `address`; generated code and hand-written calls types use this.
     pub fn new(address: Address, handler: &'static Handler<M>, message: M) -> Cast<M> {
-        Cast { address, handler, message, limit: Limit::After(handler.info.timeout) }
+        Cast { address, handler, message, limit: Limit::After(handler.info.timeout), survives: false }
     }
 
     /// Waits so long for room, counted from when the cast is sent.

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use super::actor_ref::ActorRef;
 use super::behaviour::{Actor, Failure};
 use super::info::Info;
+use crate::core::Timetable;
 use crate::exit::ExitReason;
 use crate::id::{ActorId, Incarnation};
 use crate::link::{self, Told};
@@ -39,6 +40,8 @@ pub struct Context<A: Actor> {
     deliveries: u32,
     /// Why the actor ends after what it has in hand.
     ending: Option<Ending>,
+    /// What it is to be told at a time that it has set.
+    pub(super) ticks: Timetable,
     actor: PhantomData<fn() -> A>,
 }
 
@@ -74,7 +77,7 @@ impl<A: Actor> Context<A> {
     pub(super) fn new(mailbox: Mailbox, life: u32) -> Context<A> {
         OWN.set(Some(mailbox.id()));
         link::set_actor(mailbox);
-        Context { mailbox, life, deliveries: 0, ending: None, actor: PhantomData }
+        Context { mailbox, life, deliveries: 0, ending: None, ticks: Timetable::default(), actor: PhantomData }
     }
 
     /// A message is about to be handled.
@@ -111,12 +114,30 @@ impl<A: Actor> Context<A> {
                     return;
                 }
             };
-            self.mailbox.stamp_news(true);
-            let outcome = actor.info(info, self);
-            self.mailbox.stamp_news(false);
-            if let Err(failure) = outcome {
-                self.fail(failure);
-            }
+            self.inform(actor, info);
+        }
+    }
+
+    /// Tells the actor one thing.
+    pub(super) fn inform(&mut self, actor: &mut A, info: Info) {
+        self.mailbox.stamp_news(true);
+        let outcome = actor.info(info, self);
+        self.mailbox.stamp_news(false);
+        if let Err(failure) = outcome {
+            self.fail(failure);
+        }
+    }
+
+    /// Whether the actor has decided to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Tells the actor what is due of the times that it has set, if it has set any.
+    #[inline]
+    pub(super) fn look_at_ticks(&mut self, actor: &mut A) {
+        if !self.ticks.is_empty() {
+            self.tick(actor);
         }
     }
 

@@ -175,12 +175,12 @@ impl<M> fmt::Debug for SendError<M> {
     }
 }
 
-/// The text of a [`SendError`] whose cast was dropped.
+/// The text of a [`SendError`] or [`LaterError`](super::LaterError) whose cast was dropped.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub(crate) struct Unsent {
-    text: String,
-    source: Option<EncodeError>,
+    pub(super) text: String,
+    pub(super) source: Option<EncodeError>,
 }
 
 /// Why an actor was not spawned, one whose `init` fails with `E`. Nothing of it is left.

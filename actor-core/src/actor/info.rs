@@ -1,12 +1,13 @@
 //! [`Info`]: what reaches an actor beside its messages, and how a handler says which of it it takes.
 
 use super::behaviour::Failure;
+use super::ticks::Tick;
 use crate::link::{Down, ExitSignal};
 
-/// What an actor is told that nobody has sent: ends of others.
+/// What an actor is told that nobody has sent: ends of others, and times that have come.
 ///
-/// An `#[info]` handler takes one kind, `Down` or [`ExitSignal`], or all that no other handler takes, as
-/// `Info`. What no handler takes is logged.
+/// An `#[info]` handler takes one kind, `Down`, [`ExitSignal`] or [`Tick`], or all that no other handler
+/// takes, as `Info`. What no handler takes is logged.
 ///
 /// ```
 /// use actor_core::prelude::*;
@@ -57,13 +58,15 @@ pub enum Info {
     Down(Down),
     /// Somebody has ended to whom the actor is linked, and it traps that.
     Exit(ExitSignal),
+    /// A time has come that the actor has set.
+    Tick(Tick),
 }
 
 /// A kind of [`Info`], as the type of the argument of an `#[info]` handler.
 #[diagnostic::on_unimplemented(
     message = "an actor is never told a `{Self}`",
     label = "nothing of this type",
-    note = "an `#[info]` handler takes `Down`, `ExitSignal`, or `Info` for all that no other handler takes"
+    note = "an `#[info]` handler takes `Down`, `ExitSignal`, `Tick`, or `Info` for all that no other handler takes"
 )]
 pub trait FromInfo: Sized {
     /// This kind out of any.
@@ -97,6 +100,15 @@ impl FromInfo for ExitSignal {
     }
 }
 
+impl FromInfo for Tick {
+    fn from_info(info: Info) -> Result<Tick, Info> {
+        match info {
+            Info::Tick(tick) => Ok(tick),
+            other => Err(other),
+        }
+    }
+}
+
 impl Info {
     /// Logs what no handler has taken.
     ///
@@ -109,6 +121,9 @@ impl Info {
             }
             Info::Exit(ExitSignal { from, reason, .. }) => {
                 tracing::warn!(target: "actor_core", %from, %reason, "an exit signal that no handler was told of");
+            }
+            Info::Tick(Tick { count, .. }) => {
+                tracing::warn!(target: "actor_core", count, "a tick that no handler was told of");
             }
         }
         Ok(())

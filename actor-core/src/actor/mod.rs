@@ -16,11 +16,13 @@ mod future;
 pub mod handler;
 mod incarnation;
 mod info;
+mod later;
 mod main_guard;
 mod post;
 mod run;
 mod spawn;
 mod stream;
+mod ticks;
 mod tied;
 
 pub use actor_ref::{ActorRef, ActorStatus, Address, Calls};
@@ -31,8 +33,10 @@ pub use context::Context;
 pub use dispatch::{Delivery, Handled};
 pub use error::{CallError, Operation, SendError, SpawnError, StopError};
 pub use info::{FromInfo, Info};
+pub use later::{LaterError, TimerRef};
 pub use spawn::{Definition, Spawn, SpawnOptions, StartsItself};
 pub use stream::{ItemStream, Items, StreamCall, StreamError};
+pub use ticks::{Tick, TickError, TickRef};
 
 // For generated code only.
 pub use behaviour::{Declared, ResultParts, block_on_in};

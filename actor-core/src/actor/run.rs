@@ -51,12 +51,13 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
         if link::has_local() {
             context.tell(&mut actor);
         }
+        context.look_at_ticks(&mut actor);
         if let Some(ending) = context.take_ending() {
             break ending;
         }
         let next = mailbox.next_awake(&mut buffers.message).unwrap_or_else(|| {
             buffers.trim();
-            mailbox.next(&mut buffers.message, link::patience())
+            mailbox.next(&mut buffers.message, link::patience().min(context.until_tick()))
         });
         match next {
             Next::Message { envelope, position } if !envelope.is_for(incarnation.life) => {

@@ -235,6 +235,7 @@ impl Node {
         }
         mailbox.stop(false);
         let is_empty = self.empty(&mailbox, &report);
+        self.refuse_later_to(index, &report);
         self.actors.remove(&index);
         if is_empty {
             self.take_down(mailbox.id().0);

@@ -330,6 +330,7 @@ impl Node {
         }
         record.set_stage(Stage::Free);
         self.roster.give_back(participant);
+        self.forget_later_of(process.id);
         let mut report = ExitReport::no_proc(process.name.clone(), None);
         report.reason = ExitReason::Failed(NEVER_WAS.into());
         let (tied, is_ready) = ((process.id, process.peer, process.parent), process.is_ready);

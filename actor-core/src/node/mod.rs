@@ -9,7 +9,8 @@
 //! A thread of the root process makes, watches, reaps and restarts all others. Whoever wants something
 //! of it sends a `Request` with `ask`; what it may be asked stands in `request.rs`. Read `thread.rs` for
 //! the loop, `launch.rs`, `zygote.rs` and `readiness.rs` for how a process begins, `reap.rs` for how it ends and
-//! `settle.rs` for what becomes of the message in its hand; `ties.rs` tells those who are linked to it. `life.rs` is the other side: what surrounds
+//! `settle.rs` for what becomes of the message in its hand; `ties.rs` tells those who are linked to it; `delayed.rs` sends
+//! what others have asked to be sent later. `life.rs` is the other side: what surrounds
 //! the user's function in its process.
 //!
 //! The node knows actors as entry points and bytes, never as types. It waits for nobody: every
@@ -25,6 +26,8 @@
 
 mod actors;
 mod client;
+mod counting;
+mod delayed;
 mod ending;
 mod exited;
 mod forward;
@@ -55,6 +58,7 @@ pub use client::{counters, dead_letters, set_start_method};
 pub(crate) use ending::stop_at_interrupts;
 pub(crate) use life::{LastWord, Life, live, live_to_word};
 pub(crate) use request::{
-    ActorSpec, Answer, Batch, LINKS_MAX, MONITORS_MAX, News, ProcessResult, ProcessSpec, Request, SpawnFailure,
+    ActorSpec, Answer, Batch, LATER_BYTES_MAX, LATER_PERIOD_MIN, LINKS_MAX, LaterSpec, MONITORS_MAX, News,
+    ProcessResult, ProcessSpec, Request, SpawnFailure,
 };
 pub use request::{Counters, DeadLetter, Stderr};

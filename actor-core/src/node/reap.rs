@@ -232,6 +232,7 @@ impl Node {
         self.drop_args(process.args.take());
         self.segment.record(participant).set_stage(Stage::Free);
         self.forget_processes_of(participant);
+        self.forget_later_of(process.id);
         self.unmake_actors_of(participant);
         self.roster.give_back(participant);
         let (tied, is_ready, told) = ((process.id, process.peer, process.parent), process.is_ready, report.clone());

@@ -10,10 +10,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::boot::Entry;
-use crate::core::{ChildStatus, SpecError, SupervisorEnd, SupervisorRules};
+use crate::core::{ChildStatus, Period, SpecError, SupervisorEnd, SupervisorRules};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, Incarnation, Peer, ProcessId, WindowId};
 use crate::mailbox::{MailboxSize, OnCrash, ReplyAddress};
+use crate::time::Moment;
 use crate::wire::{self, Bytes, DecodeError};
 
 /// Asks for something to be done or told.
@@ -71,6 +72,10 @@ pub(crate) enum Request {
     Demonitor { by: ProcessId, number: u64 },
     /// Take what there is to be told to this process: [`Answer::News`].
     TakeNews { by: ProcessId },
+    /// Send a message at its time: [`Answer::Later`], [`Answer::NoProc`] or [`Answer::TooMany`].
+    Later(LaterSpec),
+    /// Forget a message that was to be sent later: [`Answer::Done`], else [`Answer::NoProc`].
+    CancelLater { number: u64 },
     /// Stop everything in order, then kill what is left: [`Answer::Done`].
     Shutdown { timeout: Duration },
 }
@@ -84,6 +89,7 @@ impl Request {
             | Request::Monitor { by, .. }
             | Request::Demonitor { by, .. }
             | Request::TakeNews { by } => Some(*by),
+            Request::Later(LaterSpec { by, .. }) => Some(*by),
             Request::SpawnProcess(ProcessSpec { parent, .. }) | Request::SpawnActor(ActorSpec { parent, .. }) => {
                 *parent
             }
@@ -128,8 +134,13 @@ pub(crate) enum Answer {
     SupervisorEnded(SupervisorEnd),
     Children(Vec<ChildStatus>),
     News(Batch),
-    /// Whoever asks has as many links and undelivered exit signals as there can be.
+    /// Whoever asks has as many links and undelivered exit signals, or messages to be sent later, as there
+    /// can be.
     TooMany,
+    /// A message will be sent at its time, and until then it has this number.
+    Later {
+        number: u64,
+    },
 }
 
 /// Some of the news for a process, the earliest first.
@@ -154,6 +165,12 @@ pub(crate) enum News {
 pub(crate) const LINKS_MAX: usize = 1 << 16;
 /// Monitors and undelivered notices that a process can have: some 30 MiB of the node's memory.
 pub(crate) const MONITORS_MAX: usize = 1 << 18;
+
+/// Bytes of the largest message that can be sent later: others' requests wait while the node takes and
+/// posts it.
+pub(crate) const LATER_BYTES_MAX: usize = 1 << 20;
+/// The shortest period of one that is sent again and again: it is the node's one thread that sends.
+pub(crate) const LATER_PERIOD_MIN: Duration = Duration::from_millis(1);
 
 /// Where the encoded result of a plain process is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -201,6 +218,25 @@ pub(crate) struct ActorSpec {
     pub(crate) stderr: Stderr,
     /// Who starts it, if it is to be linked to him from the beginning.
     pub(crate) parent: Option<ProcessId>,
+}
+
+/// A message to be sent later.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LaterSpec {
+    pub(crate) by: ProcessId,
+    pub(crate) to: ActorId,
+    /// The one life that it is for; 0 is any.
+    pub(crate) life: u32,
+    pub(crate) handler: u16,
+    pub(crate) on_crash: OnCrash,
+    /// `None`: past the end of the clock.
+    pub(crate) at: Option<Moment>,
+    pub(crate) period: Option<Period>,
+    /// How long it may wait for room.
+    pub(crate) patience: Duration,
+    /// Whether it is sent although `by` has ended.
+    pub(crate) survives: bool,
+    pub(crate) payload: Bytes,
 }
 
 /// Where the standard error of a process goes.
@@ -298,4 +334,6 @@ pub struct Counters {
     pub log_events: u64,
     /// Events that it was not given, since they came faster than it took them.
     pub log_events_dropped: u64,
+    /// Messages that are to be sent later, and were not yet.
+    pub delayed: u64,
 }

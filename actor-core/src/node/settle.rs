@@ -37,10 +37,10 @@ struct Verdict {
 }
 
 /// Why a message becomes a dead letter.
-struct Why {
-    deliveries: u32,
-    deaths: Vec<ExitReason>,
-    text: String,
+pub(super) struct Why {
+    pub(super) deliveries: u32,
+    pub(super) deaths: Vec<ExitReason>,
+    pub(super) text: String,
 }
 
 fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
@@ -150,7 +150,7 @@ impl Node {
         slots::seal(&mailbox.window)
     }
 
-    fn keep_letter(&mut self, actor: ActorId, envelope: &Envelope, payload: Vec<u8>, why: Why) {
+    pub(super) fn keep_letter(&mut self, actor: ActorId, envelope: &Envelope, payload: Vec<u8>, why: Why) {
         let known = self.actors.get(&super::reap::index_of(actor));
         let name = |handlers: &Vec<String>| handlers.get(usize::from(envelope.handler)).cloned();
         let letter = DeadLetter {

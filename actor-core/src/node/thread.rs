@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::actors::{Actor, Owner};
+use super::delayed::Outbox;
 use super::ending::{self, Ending};
-use super::forward;
 use super::groups::Groups;
 use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
@@ -26,7 +26,6 @@ use super::zygote::Zygote;
 use crate::core::{Event, SupervisorEnd};
 use crate::exit::ExitReport;
 use crate::id::{Participant, ProcessId};
-use crate::logs;
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, Next, ReplyAddress};
 use crate::reply::{self, ReplyKind};
 use crate::shm::segment::Segment;
@@ -60,6 +59,7 @@ pub(super) struct Node {
     pub(super) supervisors: BTreeMap<u64, Supervisor>,
     pub(super) supervisors_made: u64,
     pub(super) bonds: Bonds,
+    pub(super) outbox: Outbox,
     /// What supervisors have not been told yet.
     pub(super) events: VecDeque<(u64, Event)>,
     pub(super) is_carrying_out: bool,
@@ -146,6 +146,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         supervisors: BTreeMap::new(),
         supervisors_made: 0,
         bonds: Bonds::default(),
+        outbox: Outbox::default(),
         events: VecDeque::new(),
         is_carrying_out: false,
         supervisors_ended: VecDeque::new(),
@@ -213,7 +214,7 @@ impl Node {
         let mut ready = Vec::new();
         loop {
             self.fire_timers();
-            let timeout = self.timers.next().map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = self.next_look().map(|at| at.saturating_duration_since(Instant::now()));
             // It fails for bad arguments only.
             epoll::wait(self.epoll.as_fd(), &mut ready, timeout).expect("the interest list is valid");
             for token in ready.drain(..) {
@@ -255,9 +256,11 @@ impl Node {
                 Timer::Zygote(number) => self.on_zygote_timeout(number),
                 Timer::Guard => self.guard_what_runs(),
                 Timer::Stuck => self.on_stuck_timer(),
+                Timer::Line(index) => self.try_line(index),
                 Timer::EndNow => self.kill_everything(),
             }
         }
+        self.send_due(now);
     }
 
     pub(super) fn after(&mut self, delay: Duration, timer: Timer) {
@@ -321,11 +324,7 @@ impl Node {
             Request::JoinActor { actor } => self.join_actor(actor, reply),
             Request::RefuseInHand { actor, why } => self.refuse_in_hand(actor, envelope.sender, &why, reply),
             Request::DeadLetters { max } => self.give_dead_letters(max, reply),
-            Request::Counters => {
-                let (stderr_dropped, (log_events, log_events_dropped)) = (forward::STDERR.dropped(), logs::counts());
-                let counters = Counters { stderr_dropped, log_events, log_events_dropped, ..self.counters };
-                self.answer(reply, &Answer::Counters(counters));
-            }
+            Request::Counters => self.give_counters(reply),
             Request::StartSupervisor { rules, children } => self.start_supervisor(rules, children, reply),
             Request::MakeActor(spec) => self.make_unstarted(spec, envelope.sender, reply),
             Request::UnmakeActor { actor } => self.unmake_actor(actor),
@@ -337,6 +336,8 @@ impl Node {
             Request::Monitor { by, number, process } => self.monitor(by, number, process),
             Request::Demonitor { by, number } => self.demonitor(by, number),
             Request::TakeNews { by } => self.give_news(by, reply),
+            Request::Later(spec) => self.set_later(spec, reply),
+            Request::CancelLater { number } => self.cancel_later(number, reply),
             Request::Shutdown { timeout } => self.begin_ending(timeout, reply),
         }
     }

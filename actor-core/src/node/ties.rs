@@ -60,7 +60,7 @@ impl Bonds {
 }
 
 impl Node {
-    fn lives(&self, process: ProcessId) -> bool {
+    pub(super) fn lives(&self, process: ProcessId) -> bool {
         let known = self.processes.get(&process.participant);
         process == ProcessId::MAIN || known.is_some_and(|known| known.id == process)
     }

@@ -27,6 +27,8 @@ pub(super) enum Timer {
     Guard,
     /// The request at the head must be complete by now.
     Stuck,
+    /// Try again to post what is due to the actor with this index.
+    Line(u16),
     /// Everything must have stopped by now.
     EndNow,
 }
