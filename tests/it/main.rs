@@ -20,6 +20,7 @@ mod streams;
 mod suites;
 mod supervisor;
 mod tidy;
+mod timers;
 
 /// Some tests ask how much memory something takes.
 #[global_allocator]
