@@ -82,3 +82,9 @@ fn lines_of_a_crashing_parser() {
     assert!(printed.contains(") died of signal 11 (SIGSEGV), while handling `words`\n"));
     assert!(printed.ends_with("the first two only: [3, 4]\n"));
 }
+
+#[test]
+fn timers() {
+    let printed = prints_what_it_promises("timers", include_str!("../timers.rs"));
+    assert!(printed.starts_with("`alice` was idle and is logged out\n"));
+}
