@@ -63,12 +63,13 @@
 //! - [`link`]: to learn of the end of others, or to end with them.
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
 //! - [`queue`]: many senders and receivers, any processes.
+//! - [`wait`](mod@wait): wait for many things at once, in threads and in async code.
 //! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
 //! - `testing`, with the feature of that name: whether a test leaves something behind.
 //!
 //! Handles (`ActorRef`, `Queue`) are plain data: they can be cloned, compared and sent in messages
 //! and arguments. Neither side needs an async runtime, and both work inside one: calls, casts,
-//! `send_async` and `recv_async` can be awaited.
+//! queues, ends of processes and descriptors can be awaited.
 //!
 //! # Logs
 //! What an actor logs with `tracing` is heard by the subscriber that the root process has installed, with the
@@ -147,14 +148,15 @@ mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+pub mod wait;
 mod waker;
 mod wire;
 
 pub use actor::{
     Actor, ActorOptions, ActorRef, ActorStatus, Address, Call, CallError, Calls, Cast, Context, Definition, Delivery,
-    Failure, FromInfo, Handled, Info, ItemStream, Items, LaterError, Message, OnCrash, Operation, Runtime, SendError,
-    Spawn, SpawnError, SpawnOptions, StartsItself, StopError, StreamCall, StreamError, Tick, TickError, TickRef,
-    TimerRef, handler,
+    Failure, FromInfo, Handled, Info, ItemStream, Items, LaterError, Message, OnCrash, Operation, Readiness, Runtime,
+    SendError, Spawn, SpawnError, SpawnOptions, StartsItself, StopError, StreamCall, StreamError, Tick, TickError,
+    TickRef, TimerRef, WatchRef, handler,
 };
 pub use actor_macros::{Actor, call, cast, handlers, info, init, main, terminate};
 pub use boot::StartMethod;

@@ -24,6 +24,7 @@ mod pool;
 mod tests;
 mod word;
 
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::task::{Context, Poll};
 
@@ -180,10 +181,17 @@ impl ReplySlot {
     /// Has the waker woken at the answer, at the next [`poke`] or at the deadline. Look after it at what is
     /// waited for: who was faster does not ring.
     pub(crate) fn register(&self, context: &mut Context<'_>, deadline: Deadline) {
+        let (word, seen) = self.watch();
+        waker::register(self.replies.window.segment, word, seen, deadline, context.waker());
+    }
+
+    /// The word that changes with the answer or the next [`poke`], and what it is now. From then on either rings
+    /// the doorbell of this process; one that came before does not.
+    pub(crate) fn watch(&self) -> (&'static AtomicU32, u32) {
         let slot = self.replies.slot(self.index);
         let seen = slot.word.fetch_or(ReplyWord::ASYNC, AcqRel) | ReplyWord::ASYNC;
         Mapped::fence();
-        waker::register(self.replies.window.segment, low_half(slot), seen as u32, deadline, context.waker());
+        (low_half(slot), seen as u32)
     }
 
     /// [`ReplySlot::wait`] for async callers: the waker is woken at the answer or the deadline.

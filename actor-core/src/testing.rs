@@ -28,6 +28,7 @@ use crate::id::WindowId;
 use crate::process::Process;
 use crate::shm::segment::attached;
 use crate::shm::table;
+use crate::wait;
 
 /// What this process has at one moment: processes, threads, descriptors and shared memory.
 ///
@@ -224,10 +225,11 @@ fn threads() -> Vec<Thing> {
     without_those_for_good(named.collect())
 }
 
-/// The threads for async waits and for what processes write to stderr or log begin with the first of these
-/// and never end. There is one of each: a second one should not be there.
+/// The threads for async waits, for descriptors that are waited for, and for what processes write to
+/// stderr or log begin with the first of these and never end. There is one of each: a second one should
+/// not be there.
 fn without_those_for_good(mut threads: Vec<(u32, String)>) -> Vec<Thing> {
-    for name in ["actor-wakes", "actor-stderr", "actor-logs"] {
+    for name in ["actor-wakes", "actor-fds", "actor-stderr", "actor-logs"] {
         if let Some(first) = threads.iter().position(|thread| thread.1 == name) {
             threads.remove(first);
         }
@@ -239,7 +241,9 @@ fn descriptors() -> Vec<Thing> {
     let target = |number: u32| fs::read_link(format!("/proc/self/fd/{number}")).ok();
     // The descriptor with which the folder is read is closed by the time that it is looked at.
     let numbers: Vec<u32> = numbers_in(Path::new("/proc/self/fd")).collect();
-    let targets = numbers.into_iter().filter_map(target);
+    // The one with which the thread for descriptors waits stays as the thread does.
+    let stays = wait::reactor_number().map(i32::cast_unsigned);
+    let targets = numbers.into_iter().filter(|number| Some(*number) != stays).filter_map(target);
     targets.map(|target| Thing::Descriptor { of: kind_of(&target.to_string_lossy()) }).collect()
 }
 

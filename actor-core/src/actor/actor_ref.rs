@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use crate::link::{self, Found, LinkError, Monitor, MonitorError, Sealed};
 use crate::mailbox::{Mailbox, NEWS_HANDLER};
 use crate::node::{self, Answer, Request};
 use crate::time::Deadline;
+use crate::wait::{Opened, Source};
 
 /// The address of an actor of type `A`, conventionally named after what the actor does.
 ///
@@ -53,7 +55,7 @@ use crate::time::Deadline;
 /// | end it after the message in hand | [`stop_now`](ActorRef::stop_now) |
 /// | end it, whatever it does | [`kill`](ActorRef::kill) |
 /// | see what it does | [`status`](ActorRef::status), [`is_alive`](ActorRef::is_alive) |
-/// | be told of its end, or share it | [`monitor`](ActorRef::monitor), [`link`](ActorRef::link) |
+/// | wait for its end, or be told of it, or share it | [`wait`](crate::wait), [`monitor`](ActorRef::monitor), [`link`](ActorRef::link) |
 pub struct ActorRef<A: Actor>(A::Calls);
 
 /// What every calls type is: an address with methods.
@@ -252,6 +254,13 @@ impl<A: Actor> Sealed for ActorRef<A> {
     fn found(&self) -> Found {
         let ended = Found { peer: Peer::Actor(Incarnation { actor: self.id(), life: 0 }), process: None };
         Found::of_actor(self.id()).unwrap_or(ended)
+    }
+}
+
+/// Ready once the life is over that is lived now.
+impl<A: Actor> Source for ActorRef<A> {
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        self.found().opened()
     }
 }
 

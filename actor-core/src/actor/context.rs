@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use super::actor_ref::ActorRef;
 use super::behaviour::{Actor, Failure};
 use super::info::Info;
+use super::watch::Watches;
 use crate::core::Timetable;
 use crate::exit::ExitReason;
 use crate::id::{ActorId, Incarnation};
@@ -34,7 +35,7 @@ use crate::shm::slots::Claim;
 /// }
 /// ```
 pub struct Context<A: Actor> {
-    mailbox: Mailbox,
+    pub(super) mailbox: Mailbox,
     life: u32,
     /// How often the message in hand was delivered, this time included; 0 outside of handlers.
     deliveries: u32,
@@ -42,6 +43,7 @@ pub struct Context<A: Actor> {
     ending: Option<Ending>,
     /// What it is to be told at a time that it has set.
     pub(super) ticks: Timetable,
+    pub(super) watches: Watches,
     actor: PhantomData<fn() -> A>,
 }
 
@@ -77,7 +79,8 @@ impl<A: Actor> Context<A> {
     pub(super) fn new(mailbox: Mailbox, life: u32) -> Context<A> {
         OWN.set(Some(mailbox.id()));
         link::set_actor(mailbox);
-        Context { mailbox, life, deliveries: 0, ending: None, ticks: Timetable::default(), actor: PhantomData }
+        let (ticks, watches) = (Timetable::default(), Watches::default());
+        Context { mailbox, life, deliveries: 0, ending: None, ticks, watches, actor: PhantomData }
     }
 
     /// A message is about to be handled.
@@ -116,6 +119,7 @@ impl<A: Actor> Context<A> {
             };
             self.inform(actor, info);
         }
+        self.tell_ready(actor);
     }
 
     /// Tells the actor one thing.

@@ -1,13 +1,17 @@
 //! [`Info`]: what reaches an actor beside its messages, and how a handler says which of it it takes.
 
+use std::cell::Cell;
+
 use super::behaviour::Failure;
 use super::ticks::Tick;
+use super::watch::Readiness;
 use crate::link::{Down, ExitSignal};
 
-/// What an actor is told that nobody has sent: ends of others, and times that have come.
+/// What an actor is told that nobody has sent: ends of others, times that have come, and what comes to
+/// descriptors.
 ///
-/// An `#[info]` handler takes one kind, `Down`, [`ExitSignal`] or [`Tick`], or all that no other handler
-/// takes, as `Info`. What no handler takes is logged.
+/// An `#[info]` handler takes one kind, `Down`, [`ExitSignal`], [`Tick`] or [`Readiness`], or all that no
+/// other handler takes, as `Info`. What no handler takes is logged.
 ///
 /// ```
 /// use actor_core::prelude::*;
@@ -60,13 +64,15 @@ pub enum Info {
     Exit(ExitSignal),
     /// A time has come that the actor has set.
     Tick(Tick),
+    /// There is something at a descriptor that the actor watches.
+    Ready(Readiness),
 }
 
 /// A kind of [`Info`], as the type of the argument of an `#[info]` handler.
 #[diagnostic::on_unimplemented(
     message = "an actor is never told a `{Self}`",
     label = "nothing of this type",
-    note = "an `#[info]` handler takes `Down`, `ExitSignal`, `Tick`, or `Info` for all that no other handler takes"
+    note = "an `#[info]` handler takes `Down`, `ExitSignal`, `Tick`, `Readiness`, or `Info` for all that no other handler takes"
 )]
 pub trait FromInfo: Sized {
     /// This kind out of any.
@@ -109,6 +115,25 @@ impl FromInfo for Tick {
     }
 }
 
+impl FromInfo for Readiness {
+    fn from_info(info: Info) -> Result<Readiness, Info> {
+        match info {
+            Info::Ready(ready) => Ok(ready),
+            other => Err(other),
+        }
+    }
+}
+
+thread_local! {
+    /// The actor of this thread takes nothing that comes to descriptors.
+    static UNHANDLED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what the actor of this thread was told of a descriptor just now was taken by no handler.
+pub(super) fn take_unhandled() -> bool {
+    UNHANDLED.take()
+}
+
 impl Info {
     /// Logs what no handler has taken.
     ///
@@ -124,6 +149,10 @@ impl Info {
             }
             Info::Tick(Tick { count, .. }) => {
                 tracing::warn!(target: "actor_core", count, "a tick that no handler was told of");
+            }
+            Info::Ready(ready) => {
+                UNHANDLED.set(true);
+                tracing::warn!(target: "actor_core", ?ready, "a descriptor is watched, and no handler is told of it");
             }
         }
         Ok(())

@@ -24,6 +24,7 @@ mod spawn;
 mod stream;
 mod ticks;
 mod tied;
+mod watch;
 
 pub use actor_ref::{ActorRef, ActorStatus, Address, Calls};
 pub use behaviour::{Actor, ActorOptions, Failure, Message, OnCrash, Runtime};
@@ -37,6 +38,7 @@ pub use later::{LaterError, TimerRef};
 pub use spawn::{Definition, Spawn, SpawnOptions, StartsItself};
 pub use stream::{ItemStream, Items, StreamCall, StreamError};
 pub use ticks::{Tick, TickError, TickRef};
+pub use watch::{Readiness, WatchRef};
 
 // For generated code only.
 pub use behaviour::{Declared, ResultParts, block_on_in};

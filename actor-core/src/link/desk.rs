@@ -1,8 +1,8 @@
 //! The desk of a process: what there is to be told to its threads, and who waits for what.
 //!
 //! The node says by a word in the record of a process that it has news. Whoever waits here, in whatever
-//! thread, takes it from the node, sorts it, and wakes all others to look for what is theirs. So the
-//! threads of a process need nobody who waits for them.
+//! thread, takes it from the node (`fetch.rs`), sorts it, and wakes all others to look for what is theirs.
+//! So the threads of a process need nobody who waits for them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +11,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::exits::ExitSignal;
+use super::fetch;
 use super::monitor::{Down, MonitorRef};
 use crate::core::travelling;
 use crate::exit::ExitReport;
 use crate::id::{Peer, ProcessId};
 use crate::mailbox::Mailbox;
-use crate::node::{self, Answer, Batch, News, Request};
+use crate::node::{self, Batch, News};
 use crate::shm::event::Waited;
 use crate::shm::segment::{Segment, attached};
 use crate::time::Deadline;
-use crate::waker;
+use crate::wait::{Registrations, Wakes};
 
 /// What is to be told in this process.
 #[derive(Default)]
@@ -59,8 +60,6 @@ static HAS_LOCAL: AtomicBool = AtomicBool::new(false);
 /// The mailbox at which the loop of the actor waits that lives here.
 static ACTOR: OnceLock<Mailbox> = OnceLock::new();
 
-/// How long the node may take to give news that it says it has.
-const AT_HAND: Duration = Duration::from_secs(5);
 /// How long until it is asked again if it did not.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
@@ -79,6 +78,11 @@ pub(crate) fn has_local() -> bool {
     HAS_LOCAL.load(Ordering::Relaxed)
 }
 
+/// Has the loop of the actor that lives here look again, though nothing was announced.
+pub(crate) fn look_again() {
+    HAS_LOCAL.store(true, Ordering::SeqCst);
+}
+
 /// An actor lives here: it is told what comes while it waits at its mailbox.
 pub(crate) fn set_actor(mailbox: Mailbox) {
     // Each process has one; only tests have more of them.
@@ -93,7 +97,7 @@ pub(crate) fn patience() -> Deadline {
 /// Fetches all that there is to be told to the actor that lives in this process, for [`next_told`].
 pub(crate) fn look() {
     HAS_LOCAL.store(false, Ordering::SeqCst);
-    fetch();
+    fetch::fetch();
     HAS_LOCAL.fetch_or(is_late(), Ordering::SeqCst);
 }
 
@@ -125,7 +129,7 @@ impl Desk {
         HAS_LOCAL.store(true, Ordering::SeqCst);
     }
 
-    fn sort(&mut self, batch: &Batch) {
+    pub(super) fn sort(&mut self, batch: &Batch) {
         for news in &batch.news {
             match *news {
                 News::Down { number, report } => {
@@ -178,36 +182,27 @@ fn is_late() -> bool {
     attached().is_some_and(|segment| segment.record(segment.me()).has_news())
 }
 
-/// [`fetch`] by any thread but that of the actor, which is told if something is for it: it may have looked
-/// after the node gave it and before it was sorted.
+/// Takes what the node has for this process, by any thread but that of the actor.
 pub(super) fn collect() {
-    if fetch()
-        && let Some(mailbox) = ACTOR.get()
-    {
-        HAS_LOCAL.store(true, Ordering::SeqCst);
-        mailbox.announce_news();
+    if fetch::fetch() {
+        tell_actor();
     }
 }
 
-/// Takes what the node has for this process, and wakes those whom it is for. False: there was nothing.
-fn fetch() -> bool {
-    static COLLECTING: Mutex<()> = Mutex::new(());
-    let Some(segment) = attached() else { return false };
-    let record = segment.record(segment.me());
-    if !record.has_news() {
-        return false;
+/// [`collect`] that waits for nobody: what the node has not given yet is there later.
+pub(super) fn collect_in_passing() {
+    if fetch::fetch_in_passing() {
+        tell_actor();
     }
-    // One at a time, so that news is sorted in the order in which it comes.
-    let _collecting = COLLECTING.lock().unwrap_or_else(PoisonError::into_inner);
-    while record.has_news() {
-        match node::ask(&Request::TakeNews { by: me(segment) }, Deadline::after(AT_HAND)) {
-            Ok(Answer::News(batch)) => desk().sort(&batch),
-            // It is still with the node, and the word still says so.
-            Ok(_) | Err(_) => break,
-        }
+}
+
+/// Has the actor look if something is for it that another thread has sorted: it may have looked after the
+/// node gave it and before it was sorted.
+fn tell_actor() {
+    if let Some(mailbox) = ACTOR.get() {
+        HAS_LOCAL.store(true, Ordering::SeqCst);
+        mailbox.announce_news();
     }
-    record.news.event().notify_all();
-    true
 }
 
 /// Waits until `take` finds something on the desk.
@@ -230,21 +225,37 @@ pub(super) fn wait<T>(deadline: Deadline, mut take: impl FnMut(&mut Desk) -> Opt
 }
 
 /// [`wait`] for one who has no thread to wait with.
-pub(super) fn poll<T>(context: &mut Context<'_>, mut take: impl FnMut(&mut Desk) -> Option<T>) -> Poll<T> {
+pub(super) fn poll<T>(
+    registrations: &mut Registrations,
+    context: &mut Context<'_>,
+    mut take: impl FnMut(&mut Desk) -> Option<T>,
+) -> Poll<T> {
     let mut look = || {
-        collect();
+        collect_in_passing();
         take(&mut desk())
     };
     if let Some(found) = look() {
         return Poll::Ready(found);
     }
     let Some(segment) = attached() else { return Poll::Pending };
-    let news = &segment.record(segment.me()).news;
-    let seen = news.event().register_async(u32::from(segment.me().0));
+    let mut wakes = Wakes::new();
+    register(&mut wakes);
     // It may have come before the registration; then nobody rings.
-    let found = look();
-    // What could not be had is tried again.
-    let patience = if is_late() { Deadline::after(RETRY_AFTER) } else { Deadline::Never };
-    waker::register(segment, &news.word, seen, patience, context.waker());
-    found.map_or(Poll::Pending, Poll::Ready)
+    if let Some(found) = look() {
+        return Poll::Ready(found);
+    }
+    registrations.set(segment, &wakes, context.waker());
+    Poll::Pending
+}
+
+/// Has whoever waits look when something may have come to the desk.
+pub(super) fn register(wakes: &mut Wakes) {
+    let Some(segment) = attached() else { return };
+    let news = &segment.record(segment.me()).news;
+    wakes.word((&news.word, news.event().register_async(u32::from(segment.me().0))));
+    fetch::register(wakes);
+    if is_late() {
+        // What could not be asked for is tried again, though nobody rings for it.
+        wakes.at(Deadline::after(RETRY_AFTER));
+    }
 }

@@ -14,6 +14,7 @@ use crate::node;
 use crate::shm::roster::traps;
 use crate::shm::segment::attached;
 use crate::time::Deadline;
+use crate::wait::{Opened, Registrations, Source, Wakes, Words};
 
 /// That somebody has ended to whom there was a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Exits {
 
     /// [`recv`](Exits::recv) in async code. Dropped before it is ready, it has taken nothing.
     pub fn recv_async(&self) -> ExitFuture<'_> {
-        ExitFuture { _exits: self }
+        ExitFuture { _exits: self, registrations: Registrations::default() }
     }
 
     fn recv_by(&self, deadline: Deadline) -> Option<ExitSignal> {
@@ -121,6 +122,24 @@ impl Exits {
 
 fn take(desk: &mut Desk) -> Option<ExitSignal> {
     desk.next_exit().map(|(signal, _)| signal)
+}
+
+/// Ready while there is a signal that nobody has taken.
+impl Source for Exits {
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        Ok(Opened::Words(self))
+    }
+}
+
+impl Words for Exits {
+    fn is_ready(&self) -> bool {
+        desk::collect_in_passing();
+        !desk::desk().exits.is_empty()
+    }
+
+    fn register(&self, wakes: &mut Wakes) {
+        desk::register(wakes);
+    }
 }
 
 impl Drop for Exits {
@@ -139,12 +158,13 @@ impl Drop for Exits {
 #[must_use = "futures do nothing unless awaited"]
 pub struct ExitFuture<'a> {
     _exits: &'a Exits,
+    registrations: Registrations,
 }
 
 impl Future for ExitFuture<'_> {
     type Output = ExitSignal;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ExitSignal> {
-        desk::poll(context, take)
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ExitSignal> {
+        desk::poll(&mut self.registrations, context, take)
     }
 }

@@ -54,6 +54,7 @@ mod bond;
 mod desk;
 mod error;
 mod exits;
+mod fetch;
 mod monitor;
 mod target;
 
@@ -62,7 +63,7 @@ pub use error::{LinkError, MonitorError};
 pub use exits::{ExitFuture, ExitSignal, Exits, trap_exit};
 pub use monitor::{Down, Monitor, MonitorFuture, MonitorRef, monitor};
 
-pub(crate) use desk::{Told, has_local, look, next_told, patience, set_actor};
+pub(crate) use desk::{Told, has_local, look, look_again, next_told, patience, set_actor};
 pub(crate) use exits::set_actor_trap;
 pub(crate) use monitor::{demonitor_for_actor, monitor_for_actor};
 pub use target::Target;

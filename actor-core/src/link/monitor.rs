@@ -4,6 +4,7 @@
 //! for: the node reads it before it settles the death that it is about.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::exit::ExitReport;
 use crate::id::Peer;
 use crate::node::{self, AskError, MONITORS_MAX, Request};
 use crate::time::Deadline;
+use crate::wait::{Opened, Registrations, Source, Wakes, Words};
 
 /// That somebody has ended: what a monitor gives, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,7 +189,7 @@ impl Monitor {
     /// }
     /// ```
     pub fn wait_async(&self) -> MonitorFuture<'_> {
-        MonitorFuture { monitor: self }
+        MonitorFuture { monitor: self, registrations: Registrations::default() }
     }
 
     fn wait_by(&self, deadline: Deadline) -> Option<Down> {
@@ -205,6 +207,24 @@ impl Monitor {
     }
 }
 
+/// Ready once the other has ended and this process knows.
+impl Source for Monitor {
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        Ok(Opened::Words(self))
+    }
+}
+
+impl Words for Monitor {
+    fn is_ready(&self) -> bool {
+        desk::collect_in_passing();
+        self.take(&mut desk::desk()).is_some()
+    }
+
+    fn register(&self, wakes: &mut Wakes) {
+        desk::register(wakes);
+    }
+}
+
 impl Drop for Monitor {
     fn drop(&mut self) {
         demonitor(self.number);
@@ -216,12 +236,14 @@ impl Drop for Monitor {
 #[must_use = "futures do nothing unless awaited"]
 pub struct MonitorFuture<'a> {
     monitor: &'a Monitor,
+    registrations: Registrations,
 }
 
 impl Future for MonitorFuture<'_> {
     type Output = Down;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Down> {
-        desk::poll(context, |desk| self.monitor.take(desk))
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Down> {
+        let this = &mut *self;
+        desk::poll(&mut this.registrations, context, |desk| this.monitor.take(desk))
     }
 }

@@ -1,10 +1,14 @@
 //! [`Target`]: whatever can be linked to or monitored, and which run of it that means now.
 
+use std::io;
+
+use super::monitor::monitor;
 use crate::id::{Incarnation, Participant, Peer, ProcessId};
 use crate::mailbox::Mailbox;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::shm::roster::Stage;
 use crate::shm::segment::attached;
+use crate::wait::{Opened, Source};
 
 /// Who can be linked to and monitored: `ActorRef`, [`Incarnation`], [`Process`], [`ProcessId`],
 /// [`Peer`], and references to these.
@@ -70,11 +74,36 @@ impl Sealed for Peer {
     }
 }
 
+impl Source for Incarnation {
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        self.found().opened()
+    }
+}
+
+impl Source for Peer {
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        self.found().opened()
+    }
+}
+
 /// How often to look for the life of an actor while it changes. No actor is restarted as often as that
 /// between two looks; a broken peer can write there.
 const LOOKS_MAX: usize = 100;
 
 impl Found {
+    /// What one comes down to who waits for the end of this run. It is ready if nobody was found.
+    pub(crate) fn opened(self) -> io::Result<Opened<'static>> {
+        match self.process {
+            None => Ok(Opened::Ready),
+            // A life that is beginning has no descriptor yet. The node knows of it, and of its end.
+            Some(process) if process::is_starting(process) => {
+                let end = monitor(process).map_err(io::Error::other)?;
+                Ok(Opened::Made(Box::new(end)))
+            }
+            Some(process) => process::opened(process),
+        }
+    }
+
     /// The present life of an actor, or the last one without a process. `None`: it has ended for good.
     pub(crate) fn of_actor(actor: crate::id::ActorId) -> Option<Found> {
         let mailbox = Mailbox::attach(actor)?;

@@ -58,13 +58,18 @@ pub(crate) fn ask(request: &Request, deadline: Deadline) -> Result<Answer, AskEr
     send(segment, request, Some(slot.address()), deadline)?;
     // The node thread sleeps in its interest list, so nothing comes back within a spin.
     wire::with_buffer(|buffer| match slot.wait_asleep(deadline, buffer) {
-        Some(ReplyKind::Value) => Ok(wire::decode(buffer)?),
-        Some(ReplyKind::NoProc | ReplyKind::Closed | ReplyKind::Exit) => Err(AskError::Gone),
-        Some(ReplyKind::Error | ReplyKind::Failed) => {
-            Err(AskError::Refused(String::from_utf8_lossy(buffer).into_owned()))
-        }
+        Some(kind) => read(kind, buffer),
         None => Err(AskError::TimedOut),
     })
+}
+
+/// The answer that the node has given.
+pub(super) fn read(kind: ReplyKind, payload: &[u8]) -> Result<Answer, AskError> {
+    match kind {
+        ReplyKind::Value => Ok(wire::decode(payload)?),
+        ReplyKind::NoProc | ReplyKind::Closed | ReplyKind::Exit => Err(AskError::Gone),
+        ReplyKind::Error | ReplyKind::Failed => Err(AskError::Refused(String::from_utf8_lossy(payload).into_owned())),
+    }
 }
 
 /// Tells the node something that it need not know before `about` ends, without waking it for that.
@@ -100,7 +105,7 @@ pub(crate) fn tell(request: &Request) {
 }
 
 impl Request {
-    fn purpose(&self) -> Purpose {
+    pub(super) fn purpose(&self) -> Purpose {
         match self {
             // These wait for as long as others live.
             Request::JoinActor { .. } | Request::JoinSupervisor { .. } => Purpose::Call,
@@ -109,7 +114,7 @@ impl Request {
     }
 }
 
-fn send(
+pub(super) fn send(
     segment: &'static Segment,
     request: &Request,
     reply: Option<ReplyAddress>,

@@ -37,6 +37,7 @@ mod inbox;
 mod launch;
 mod life;
 mod memory;
+mod question;
 mod readiness;
 mod reap;
 mod request;
@@ -57,6 +58,7 @@ pub(crate) use client::{AskError, EXITS_WAITING, as_parent, ask, ensure, tell, t
 pub use client::{counters, dead_letters, set_start_method};
 pub(crate) use ending::stop_at_interrupts;
 pub(crate) use life::{LastWord, Life, live, live_to_word};
+pub(crate) use question::Question;
 pub(crate) use request::{
     ActorSpec, Answer, Batch, LATER_BYTES_MAX, LATER_PERIOD_MIN, LINKS_MAX, LaterSpec, MONITORS_MAX, News,
     ProcessResult, ProcessSpec, Request, SpawnFailure,

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{JoinError, SpawnError, StopError};
+use super::join::JoinFuture;
 use super::sentinel;
 use super::spawn::Options;
 use crate::exit::{ExitReport, KilledBy};
@@ -24,18 +25,19 @@ use crate::shm::blob;
 use crate::shm::segment::attached;
 use crate::sys::{Signal, epoll};
 use crate::time::Deadline;
+use crate::wait::{Interest, Opened, Source};
 use crate::wire;
 
 /// A function that runs in a process of its own and will return an `R`; see the [module](super).
 ///
 /// | to | use |
 /// |---|---|
-/// | have its result | [`join`](Process::join), [`try_join`](Process::try_join), [`join_timeout`](Process::join_timeout), [`join_deadline`](Process::join_deadline) |
+/// | have its result | [`join`](Process::join), [`try_join`](Process::try_join), [`join_timeout`](Process::join_timeout), [`join_deadline`](Process::join_deadline), [`join_async`](Process::join_async) |
 /// | know how it ended | [`exit_report`](Process::exit_report) |
 /// | ask it to end | [`terminate`](Process::terminate) |
 /// | ask it, and kill it if it does not | [`stop`](Process::stop), [`stop_deadline`](Process::stop_deadline) |
 /// | end it, whatever it does | [`kill`](Process::kill) |
-/// | wait for its end together with other things | [`sentinel`](Process::sentinel) |
+/// | wait for its end together with other things | [`wait`](crate::wait), or [`sentinel`](Process::sentinel) for `poll` and its relatives |
 ///
 /// All of these work at any time and as often as wanted; what the process has left behind when it
 /// ended stays with the handle. Until it is asked for, the node keeps it, for the 65 536 processes
@@ -70,14 +72,14 @@ pub struct Process<R> {
 }
 
 /// What a process has left behind.
-struct End {
+pub(super) struct End {
     report: Box<ExitReport>,
     /// Encoded.
     result: Option<Vec<u8>>,
 }
 
 /// How long the node may take to carry something out, or to reap who is dead.
-const NODE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<R> Process<R> {
     /// Runs `f(args)` in a process of its own and returns when it has begun.
@@ -157,9 +159,35 @@ impl<R> Process<R> {
     where
         R: DeserializeOwned,
     {
-        let end = self.end_by(deadline)?;
+        self.end_by(deadline).and_then(|end| self.result_of(end))
+    }
+
+    /// What the function has returned, by what the process has left behind.
+    pub(super) fn result_of(&self, end: &End) -> Result<R, JoinError>
+    where
+        R: DeserializeOwned,
+    {
         let Some(result) = &end.result else { return Err(JoinError::Died(end.report.clone())) };
         wire::decode(result).map_err(|source| JoinError::Decode { name: self.name.clone(), source })
+    }
+
+    /// [`join`](Process::join) in async code. Dropped before it is ready, it has changed nothing.
+    ///
+    /// ```
+    /// # use actor_core::process::Process;
+    /// #[actor_core::main]
+    /// async fn main() -> actor_core::Result<()> {
+    ///     let doubling = Process::spawn(|n: u32| 2 * n, 21)?;
+    ///     assert_eq!(doubling.join_async().await?, 42);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`join`](Process::join); [`JoinError::Timeout`] if the process is dead and the node does not
+    /// tell how within 5 s.
+    pub fn join_async(&self) -> JoinFuture<'_, R> {
+        JoinFuture::new(self)
     }
 
     /// How the process ended; `None` while it has not.
@@ -277,8 +305,18 @@ impl<R> Process<R> {
             Err(_) if deadline.has_passed() => return Err(timeout()),
             Err(_) => deadline,
         };
+        self.keep(node::ask(&Request::Join { process: self.id }, deadline))
+    }
+
+    /// What is known of the end already.
+    pub(super) fn known_end(&self) -> Option<&End> {
+        self.end.get()
+    }
+
+    /// Keeps what the node says of the end.
+    pub(super) fn keep(&self, answer: Result<Answer, node::AskError>) -> Result<&End, JoinError> {
         let system = |text: String| JoinError::System { name: self.name.clone(), text };
-        match node::ask(&Request::Join { process: self.id }, deadline) {
+        match answer {
             Ok(Answer::Exited { report, result: Some(ProcessResult::Window(window)) }) => {
                 self.take_result(report, window).ok_or_else(|| system("the result is gone from shared memory".into()))
             }
@@ -287,7 +325,7 @@ impl<R> Process<R> {
                 Ok(self.end.get_or_init(|| End { report, result }))
             }
             Ok(other) => Err(system(format!("the node answered {other:?}"))),
-            Err(node::AskError::TimedOut) => Err(timeout()),
+            Err(node::AskError::TimedOut) => Err(JoinError::Timeout { name: self.name.clone() }),
             Err(error) => Err(system(error.to_string())),
         }
     }
@@ -335,6 +373,16 @@ impl<R> Process<R> {
         match node::ask(&request, Deadline::after(NODE_TIMEOUT)) {
             Ok(_) => Ok(()),
             Err(error) => Err(StopError::new(&self.name, &error)),
+        }
+    }
+}
+
+/// Ready once the process is dead.
+impl<R> Source for Process<R> {
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        match self.end.get() {
+            Some(_) => Ok(Opened::Ready),
+            None => Ok(Opened::Borrowed(self.sentinel()?, Interest::Readable)),
         }
     }
 }

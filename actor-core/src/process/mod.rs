@@ -54,6 +54,7 @@
 mod error;
 mod function;
 mod handle;
+mod join;
 mod sentinel;
 mod spawn;
 
@@ -61,4 +62,6 @@ pub use crate::boot::StartMethod;
 pub use crate::node::{Stderr, set_start_method};
 pub use error::{JoinError, SpawnError, StopError};
 pub use handle::Process;
+pub use join::JoinFuture;
+pub(crate) use sentinel::{is_starting, opened};
 pub use spawn::Options;

@@ -3,6 +3,7 @@
 //! What sends is in `send.rs`, what receives in `recv.rs`, several items at once in `batch.rs`, bytes that
 //! are not encoded in `bytes.rs`, and the async forms in `future.rs`.
 
+use std::io;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::id::WindowId;
 #[cfg(feature = "testing")]
 use crate::shm::window::Window;
 use crate::time::Deadline;
+use crate::wait::{Opened, Source};
 
 /// A bounded queue between processes; see the [module](super).
 ///
@@ -22,8 +24,8 @@ use crate::time::Deadline;
 ///
 /// | | waits | not at all | for a time | until a time | async |
 /// |---|---|---|---|---|---|
-/// | send | [`send`](Queue::send) | [`try_send`](Queue::try_send) | [`send_timeout`](Queue::send_timeout) | [`send_deadline`](Queue::send_deadline) | [`send_async`](Queue::send_async) |
-/// | receive | [`recv`](Queue::recv) | [`try_recv`](Queue::try_recv) | [`recv_timeout`](Queue::recv_timeout) | [`recv_deadline`](Queue::recv_deadline) | [`recv_async`](Queue::recv_async) |
+/// | send | [`send`](Queue::send) | [`try_send`](Queue::try_send) | [`send_timeout`](Queue::send_timeout) | [`send_deadline`](Queue::send_deadline) | [`send_async`](Queue::send_async), [`sink`](Queue::sink) |
+/// | receive | [`recv`](Queue::recv) | [`try_recv`](Queue::try_recv) | [`recv_timeout`](Queue::recv_timeout) | [`recv_deadline`](Queue::recv_deadline) | [`recv_async`](Queue::recv_async), [`stream`](Queue::stream) |
 /// | receive, acknowledge later | [`recv_task`](Queue::recv_task) | [`try_recv_task`](Queue::try_recv_task) | [`recv_task_timeout`](Queue::recv_task_timeout) | [`recv_task_deadline`](Queue::recv_task_deadline) | [`recv_task_async`](Queue::recv_task_async) |
 /// | send several | [`send_batch`](Queue::send_batch) | [`try_send_batch`](Queue::try_send_batch) | [`send_batch_timeout`](Queue::send_batch_timeout) | [`send_batch_deadline`](Queue::send_batch_deadline) | |
 /// | receive several | [`recv_batch`](Queue::recv_batch) | [`try_recv_batch`](Queue::try_recv_batch) | [`recv_batch_timeout`](Queue::recv_batch_timeout) | [`recv_batch_deadline`](Queue::recv_batch_deadline) | |
@@ -121,6 +123,13 @@ impl<T> Queue<T> {
 
     pub(super) fn from_raw(raw: RawQueue) -> Queue<T> {
         Queue { raw, _items: PhantomData }
+    }
+}
+
+/// Ready while there is something to receive, or nothing any more.
+impl<T> Source for Queue<T> {
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        Ok(Opened::Words(&self.raw))
     }
 }
 

@@ -46,9 +46,12 @@ mod raw;
 mod reader;
 mod recv;
 mod send;
+mod sink;
+mod stream;
 mod task;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use blocks::Blocks;
 pub use error::{CreateError, RecvError, SendError};
@@ -58,4 +61,6 @@ pub use options::Options;
 pub(crate) use raw::RawQueue;
 pub use reader::ItemReader;
 pub use recv::Iter;
+pub use sink::QueueSink;
+pub use stream::QueueStream;
 pub use task::Task;

@@ -11,7 +11,7 @@ use super::error::RecvError;
 use crate::id::WindowId;
 use crate::planted::planted;
 use crate::shm::event::{Event, Waited};
-use crate::shm::hands::Held;
+use crate::shm::hands::{self, Held};
 use crate::shm::layout::Shape;
 use crate::shm::post::{PostError, Wake};
 use crate::shm::segment::{Segment, attached};
@@ -21,6 +21,7 @@ use crate::shm::table::MakeError;
 use crate::shm::window::{self, Kind, Window, flags};
 use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
+use crate::wait::{Wakes, Words};
 
 /// A handle on a queue of bytes.
 pub(crate) struct RawQueue {
@@ -140,11 +141,37 @@ fn try_take(window: &Window) -> Option<Result<Held, RecvError>> {
     match window.take() {
         Ok(held) => Some(Ok(held)),
         Err(Refused::Sealed) => Some(Err(RecvError::Closed)),
-        // Who finds a closing queue empty ends it there: nothing can be accepted behind its back.
-        Err(Refused::NotNow) => (window::has_flags(state, flags::CLOSING) && slots::seal(window)).then(|| {
-            window.idle().notify_all();
-            Err(RecvError::Closed)
-        }),
+        Err(Refused::NotNow) => ends_empty(window).then_some(Err(RecvError::Closed)),
+    }
+}
+
+/// Who finds a closing queue empty ends it there: nothing can be accepted behind its back.
+fn ends_empty(window: &Window) -> bool {
+    let is_over = window::has_flags(&window.header().state.flags, flags::CLOSING) && slots::seal(window);
+    if is_over {
+        window.idle().notify_all();
+    }
+    is_over
+}
+
+/// Ready is who would not have to wait for an item, or to be told that there will be none.
+impl Words for RawQueue {
+    fn is_ready(&self) -> bool {
+        let Some(window) = &self.window else { return true };
+        if !window.is_live() || window::has_flags(&window.header().state.flags, flags::CLOSED_NOW) {
+            return true;
+        }
+        match hands::peek(window) {
+            Ok(()) | Err(Refused::Sealed) => true,
+            Err(Refused::NotNow) => ends_empty(window),
+        }
+    }
+
+    fn register(&self, wakes: &mut Wakes) {
+        if let Some(window) = &self.window {
+            let line = &window.header().items;
+            wakes.word((&line.word, line.event().register_async(u32::from(window.segment.me().0))));
+        }
     }
 }
 

@@ -74,6 +74,18 @@ pub(crate) fn take<R: Hands>(ring: &R, me: Participant) -> Result<Held, Refused>
     slots::claim_new(ring, me).map(Held::Slot)
 }
 
+/// Whether [`take`] would give something now. Takes nothing.
+///
+/// # Errors
+/// There is nothing, or the queue has ended.
+pub(crate) fn peek<R: Hands>(ring: &R) -> Result<(), Refused> {
+    let is_returned = || slots::oldest_returned(ring).is_some() || oldest_returned_hand(ring).is_some();
+    match slots::may_have_returns(ring) && is_returned() {
+        true => Ok(()),
+        false => slots::peek_new(ring),
+    }
+}
+
 /// More rounds than it takes to come to the end of all messages: what a broken peer rewrites ends.
 pub(crate) fn rounds_max<R: Hands>(ring: &R) -> u32 {
     slots::steps_max(ring.capacity() + ring.hand_count())

@@ -39,7 +39,7 @@ mod word;
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-pub(crate) use looks::{blocker, exact_tail, find_claimed, has_room_ahead, is_free, is_idle, len};
+pub(crate) use looks::{blocker, exact_tail, find_claimed, has_room_ahead, is_free, is_idle, len, peek_new};
 pub(crate) use recovery::{Recovered, Settled, recover, recover_writing};
 pub(crate) use word::{Position, SlotWord, State};
 

@@ -26,6 +26,7 @@ pub(crate) mod name;
 pub(crate) mod overflow;
 pub(crate) mod pidfd;
 pub(crate) mod pipe;
+pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod vfork;

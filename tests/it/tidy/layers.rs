@@ -21,6 +21,7 @@ pub(super) const CORE: &[&[&str]] = &[
     &["boot"],
     &["control"],
     &["logs"],
+    &["wait"],
     &["wire", "waker"],
     &["shm"],
     &["exit"],

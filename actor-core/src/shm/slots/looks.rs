@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::word::{Position, SlotWord, State};
-use super::{Claim, Look, Ring, look, steps_max};
+use super::{Claim, Look, Refused, Ring, look, steps_max};
 use crate::id::Participant;
 use crate::shm::words::Word;
 
@@ -48,6 +48,33 @@ pub(crate) fn exact_tail<R: Ring>(ring: &R) -> Position {
 /// Whether a producer could claim this position now.
 pub(crate) fn is_free<R: Ring>(ring: &R, at: Position) -> bool {
     matches!(look(ring, at), Look::At(seen) if seen.state() == State::Free)
+}
+
+/// Whether there is a message that was never handed out. The same walk as that of
+/// [`claim_new`](super::claim_new), without the claim.
+///
+/// # Errors
+/// There is none, or the ring has ended.
+pub(crate) fn peek_new<R: Ring>(ring: &R) -> Result<(), Refused> {
+    let capacity = ring.capacity();
+    let mut at = Position::load::<R::Memory>(ring.head(), capacity);
+    for _ in 0..steps_max(capacity) {
+        let seen = match look(ring, at) {
+            Look::At(seen) => seen,
+            Look::Ahead(next) => {
+                at = next;
+                continue;
+            }
+            Look::Behind => return Err(Refused::NotNow),
+        };
+        match seen.state() {
+            State::Ready => return Ok(()),
+            State::Claimed | State::Returned => at = at.next(capacity),
+            State::Sealed | State::Waiting => return Err(Refused::Sealed),
+            State::Free | State::Writing => return Err(Refused::NotNow),
+        }
+    }
+    Err(Refused::NotNow)
 }
 
 fn returned_len<R: Ring>(ring: &R) -> u64 {

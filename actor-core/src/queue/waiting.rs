@@ -1,0 +1,112 @@
+//! How futures wait at a queue: for an item, for room, and for whatever thread of this process may come.
+//!
+//! Who waits asks for the waker to be woken, looks once more, and only then is pending. Who is dropped
+//! passes on what was meant for him, and otherwise leaves nothing behind.
+
+use std::sync::atomic::Ordering::Acquire;
+use std::task::{Context, Poll, Waker};
+
+use super::error::RecvError;
+use super::raw::RawQueue;
+use crate::shm::hands::Held;
+use crate::shm::layout::{EventLine, Header, INLINE_MAX};
+use crate::shm::post::{PostError, Wake};
+use crate::shm::window::Window;
+use crate::time::Deadline;
+use crate::waker::Registration;
+
+/// The place of one who receives.
+pub(super) struct Receiving {
+    items: Place,
+}
+
+impl Receiving {
+    pub(super) const fn new() -> Receiving {
+        Receiving { items: Place::at(|header| &header.items) }
+    }
+
+    /// Takes what is there, or has the waker woken when something may be.
+    pub(super) fn poll_take(&mut self, raw: &RawQueue, context: &mut Context<'_>) -> Poll<Result<Held, RecvError>> {
+        let mut taken = raw.try_take();
+        if taken.is_none() {
+            let Some(window) = raw.window() else { return Poll::Ready(Err(RecvError::Closed)) };
+            self.items.register(window, context.waker());
+            // Something may have come before the registration; then nobody rings.
+            taken = raw.try_take();
+        }
+        let Some(taken) = taken else { return Poll::Pending };
+        self.items.leave();
+        Poll::Ready(taken)
+    }
+}
+
+/// The place of one who sends.
+pub(super) struct Sending {
+    room: Place,
+    extent_room: Place,
+}
+
+impl Sending {
+    pub(super) const fn new() -> Sending {
+        Sending { room: Place::at(|header| &header.room), extent_room: Place::at(|header| &header.extent_room) }
+    }
+
+    /// Posts an encoded item, or has the waker woken when there may be room: then it is
+    /// [`PostError::Full`].
+    pub(super) fn post(&mut self, raw: &RawQueue, item: &[u8], context: &mut Context<'_>) -> Result<(), PostError> {
+        let attempt = || raw.post(item, Deadline::Now, Wake::Now);
+        let mut result = attempt();
+        if let (Err(PostError::Full), Some(window)) = (&result, raw.window()) {
+            // A large item needs an extent and a slot, and may lack either.
+            if item.len() as u64 > INLINE_MAX {
+                self.extent_room.register(window, context.waker());
+            }
+            self.room.register(window, context.waker());
+            // There may have been room made before the registration; then nobody rings.
+            result = attempt();
+        }
+        if result != Err(PostError::Full) {
+            self.room.leave();
+            self.extent_room.leave();
+        }
+        result
+    }
+}
+
+/// A place among those who wait for one event of a queue.
+struct Place {
+    line: fn(&'static Header) -> &'static EventLine,
+    /// Where it waits, and what the word of the event was then.
+    at: Option<(Window, u32)>,
+    registration: Registration,
+}
+
+impl Place {
+    const fn at(line: fn(&'static Header) -> &'static EventLine) -> Place {
+        Place { line, at: None, registration: Registration::new() }
+    }
+
+    fn register(&mut self, window: &Window, waker: &Waker) {
+        let line = (self.line)(window.header());
+        let seen = line.event().register_async(u32::from(window.segment.me().0));
+        self.registration.set(window.segment, &line.word, seen, Deadline::Never, waker);
+        self.at = Some((*window, seen));
+    }
+
+    /// Waits no more. A notification may have been meant for one who does not look any more, or there may
+    /// be more than he took: somebody else looks. Without one there is nobody to be told.
+    fn leave(&mut self) {
+        if let Some((window, seen)) = self.at.take() {
+            let line = (self.line)(window.header());
+            if line.word.load(Acquire) != seen {
+                line.event().chain();
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
