@@ -21,6 +21,7 @@ mod suites;
 mod supervisor;
 mod tidy;
 mod timers;
+mod wait;
 
 /// Some tests ask how much memory something takes.
 #[global_allocator]

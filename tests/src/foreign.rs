@@ -100,6 +100,22 @@ pub fn ignore_sigterm() {
     assert_ne!(before, libc::SIG_ERR, "SIGTERM can be ignored");
 }
 
+/// From now on this process gets a signal each time that so long has passed, which nothing but the
+/// system calls notices that are interrupted by it.
+pub fn alarm_every(period: std::time::Duration) {
+    extern "C" fn nothing(_: i32) {}
+    let time = libc::timeval { tv_sec: 0, tv_usec: period.subsec_micros().into() };
+    let timer = libc::itimerval { it_interval: time, it_value: time };
+    // SAFETY: The handler does nothing, so it may run anywhere; all structures are plain data, of which
+    // zero is a value, and are only read during the calls.
+    unsafe {
+        let mut action = std::mem::zeroed::<libc::sigaction>();
+        action.sa_sigaction = nothing as *const () as usize;
+        assert_eq!(libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()), 0);
+        assert_eq!(libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()), 0);
+    }
+}
+
 /// Blocks SIGTERM and SIGUSR1 for the calling thread.
 pub fn block_signals() {
     // SAFETY: The set is initialised by the first call and only read by the last.
