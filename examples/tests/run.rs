@@ -88,3 +88,10 @@ fn timers() {
     let printed = prints_what_it_promises("timers", include_str!("../timers.rs"));
     assert!(printed.starts_with("`alice` was idle and is logged out\n"));
 }
+
+#[test]
+fn async_select() {
+    let printed = prints_what_it_promises("async_select", include_str!("../async_select.rs"));
+    assert_eq!(printed.matches("died of signal 6 (SIGABRT)\n").count(), 2);
+    assert!(printed.ends_with("this is answer 2\njoined at once: 42\n"));
+}
