@@ -46,10 +46,10 @@
 //! report, or to start a successor, waits for a monitor or uses `join`.
 //!
 //! # In threads and in async code
-//! [`wait`] and its relatives are for threads. [`ready`] is the same for one thing in async code, and for
+//! [`wait`](wait()) and its relatives are for threads. [`ready`](ready()) is the same for one thing in async code, and for
 //! most of them there is a future that gives the thing itself: [`recv_async`](crate::queue::Queue::recv_async),
 //! [`join_async`](crate::process::Process::join_async), [`wait_async`](crate::link::Monitor::wait_async);
-//! [`sleep`] and [`sleep_until`] give a time limit to any of them. All of these work in every executor,
+//! [`sleep`](sleep()) and [`sleep_until`] give a time limit to any of them. All of these work in every executor,
 //! whatever runs in it, and each can be dropped at any time: that takes back the wait, and nothing else.
 //!
 //! # What it costs

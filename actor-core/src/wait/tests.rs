@@ -247,19 +247,14 @@ fn a_plain_file_is_always_ready() {
 }
 
 #[test]
-fn sleeps_end_in_their_order() {
+fn no_sleep_ends_before_its_time() {
     let begin = Instant::now();
-    let order = std::sync::Mutex::new(Vec::new());
-    let sleeper = |number: u32| {
-        let order = &order;
-        async move {
-            sleep_until(begin + Duration::from_millis(u64::from(number) * 10)).await;
-            order.lock().unwrap().push(number);
-        }
+    let sleeper = |number: u32| async move {
+        let until = begin + Duration::from_millis(u64::from(number) * 10);
+        sleep_until(until).await;
+        assert!(until <= Instant::now());
     };
     block_on(join_all([5, 1, 4, 2, 3].map(sleeper)));
-    assert_eq!(*order.lock().unwrap(), [1, 2, 3, 4, 5]);
-    assert!(Duration::from_millis(50) <= begin.elapsed());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use actor_core::{Peer, ProcessId};
 use actor_tests::foreign;
 use actor_tests::watch::{self, bound};
 use futures::executor::block_on;
-use rustix::process::{Signal, getppid, kill_process};
+use rustix::process::{Pid, Signal, getppid, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::{NOT_YET, SOON, queue};
@@ -110,13 +110,31 @@ fn exit_signals_are_waited_for_with_others() {
     });
 }
 
+/// Lets a process go on that was stopped.
+struct GoesOn(Pid);
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
 /// Stops the program's first process, with the node in it, and polls a monitor that has news there.
 fn poll_while_the_node_is_stopped((target, go, told): (ProcessId, Queue<u32>, Queue<u32>)) -> Duration {
     let root = getppid().expect("the node is its parent");
     let (first, second) = (monitor(target).expect("the node is there"), monitor(target).expect("the node is there"));
     told.send(0).expect("somebody reads it");
     go.recv().expect("somebody sends it");
+    // Whatever fails here, it goes on.
+    let _goes_on = GoesOn(root);
     kill_process(root, Signal::STOP).expect("it lives");
+    let number = root.as_raw_nonzero().get().unsigned_abs();
+    // The signal is sent before every thread of it stands.
+    watch::until("it is stopped", || {
+        let tasks = std::fs::read_dir(format!("/proc/{number}/task")).expect("it lives").flatten();
+        let stat = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        tasks.map(stat).all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
+    });
     let begin = Instant::now();
     let mut context = Context::from_waker(Waker::noop());
     {
