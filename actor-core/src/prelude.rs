@@ -1,8 +1,8 @@
 //! What nearly every file that uses actors imports: `use actor_core::prelude::*;`.
 
 pub use crate::actor::{
-    Actor, ActorOptions, ActorRef, CallError, Context, Definition, Failure, OnCrash, SendError, Spawn, SpawnError,
-    SpawnOptions, StopError,
+    Actor, ActorOptions, ActorRef, CallError, Context, Definition, Failure, OnCrash, ReplyTo, SendError, Spawn,
+    SpawnError, SpawnOptions, StopError,
 };
 pub use crate::core::{Intensity, Restart, Shutdown};
 pub use crate::exit::{ExitReason, ExitReport};

@@ -15,10 +15,12 @@
 //! which finds the call in hand or queued, answers in place of the dead. Death of the caller: its
 //! window is taken down, late answers find it gone.
 //!
-//! Here is the caller's end; [`word`] has the states, [`pool`] the slots of this process, and
-//! [`answer`](mod@answer) the other end.
+//! Here is the caller's end; [`word`] has the states, [`pool`] the slots of this process,
+//! [`answer`](mod@answer) the other end, and [`duty`] who has to answer when that is not whoever has the
+//! call in hand.
 
 mod answer;
+mod duty;
 mod pool;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::task::{Context, Poll};
 
 pub(crate) use answer::{answer, answer_patiently, is_waited_for, poke, recover};
+pub(crate) use duty::{Duty, Holder, carried, holder};
 #[cfg(test)]
 pub(crate) use pool::CALLS_MAX;
 use pool::ReplyBox;

@@ -54,12 +54,14 @@ pub(crate) enum Param {
     Context,
     /// `&ExitReason`, which only `#[terminate]` can ask for.
     Reason,
+    /// `ReplyTo<T, E>` of a call: made for it where it arrives.
+    ReplyTo { ty: Box<Type> },
     /// Travels in the message.
     Argument { name: Option<Ident>, ty: Box<Type> },
 }
 
 impl Method {
-    fn new(item: &ImplItemFn) -> Method {
+    fn new(item: &ImplItemFn, is_call: bool) -> Method {
         let typed = item.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Receiver(_) => None,
             FnArg::Typed(param) => Some(param),
@@ -68,6 +70,8 @@ impl Method {
             .map(|param| match types::borrowed_name(&param.ty).as_deref() {
                 Some("Context") => Param::Context,
                 Some("ExitReason") => Param::Reason,
+                // In a cast it is an argument like others: that is how one is passed on.
+                _ if is_call && types::is_reply_to(&param.ty) => Param::ReplyTo { ty: param.ty.clone() },
                 _ => Param::Argument { name: pattern_name(&param.pat), ty: param.ty.clone() },
             })
             .collect();
@@ -86,7 +90,19 @@ impl Method {
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Type> {
         self.params.iter().filter_map(|param| match param {
             Param::Argument { ty, .. } => Some(&**ty),
-            Param::Context | Param::Reason => None,
+            Param::Context | Param::Reason | Param::ReplyTo { .. } => None,
+        })
+    }
+
+    /// The handle by which a call is answered that is not answered by what its handler returns.
+    pub(crate) fn reply_to(&self) -> Option<&Type> {
+        self.reply_tos().next()
+    }
+
+    pub(crate) fn reply_tos(&self) -> impl Iterator<Item = &Type> {
+        self.params.iter().filter_map(|param| match param {
+            Param::ReplyTo { ty } => Some(&**ty),
+            _ => None,
         })
     }
 
@@ -126,7 +142,7 @@ impl Block {
                     continue;
                 }
             };
-            let method = Method::new(item);
+            let method = Method::new(item, matches!(role, Role::Handler(Kind::Call, _)));
             match role {
                 // The compiler itself reports the second method of a name; once is enough.
                 Role::Handler(..) if is_repeated(&handlers, &method) => {}

@@ -133,6 +133,10 @@ pub fn handlers(options: TokenStream, input: TokenStream) -> TokenStream {
 /// caller gets `T`, or `E` as `CallError::Handler(E)`. `#[call(on_crash = "redeliver(3)")]`
 /// overrides the actor's `call_policy`.
 ///
+/// A method that takes a `ReplyTo<T>`, or `ReplyTo<T, E>`, does not answer by returning: whoever has
+/// that handle does, later or elsewhere. It returns nothing, or `Result<(), E>` whose `Err` fails the
+/// call. In a `#[cast]` such a parameter is an argument like others.
+///
 /// ```
 /// # use actor_core::prelude::*;
 /// # use serde::{Deserialize, Serialize};

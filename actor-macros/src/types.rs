@@ -41,6 +41,25 @@ pub(crate) fn result_parts(ty: &Type) -> Option<(TokenStream, TokenStream)> {
     ))
 }
 
+/// Whether it is a `ReplyTo`, whatever of.
+pub(crate) fn is_reply_to(ty: &Type) -> bool {
+    last_name(ty).is_some_and(|name| name == "ReplyTo")
+}
+
+/// What the caller of a call with this handle gets, and the error if it can get one.
+pub(crate) fn reply_to_parts(ty: &Type) -> Option<(TokenStream, Option<TokenStream>)> {
+    let Type::Path(path) = ty else { return None };
+    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+    let types: Vec<&GenericArgument> = arguments.args.iter().collect();
+    match types[..] {
+        [GenericArgument::Type(reply)] => Some((reply.to_token_stream(), None)),
+        [GenericArgument::Type(reply), GenericArgument::Type(error)] => {
+            Some((reply.to_token_stream(), Some(error.to_token_stream())))
+        }
+        _ => None,
+    }
+}
+
 /// The first reference anywhere inside, `Option<&str>` included; function pointers aside.
 pub(crate) fn find_reference(ty: &Type) -> Option<&Type> {
     match ty {
@@ -124,6 +143,19 @@ mod tests {
     fn smoke() {
         assert_eq!(borrowed_name(&ty("&mut actor_core::Context<Self>")).as_deref(), Some("Context"));
         assert_eq!(borrowed_name(&ty("Context<Self>")), None);
+    }
+
+    #[test]
+    fn a_handle_tells_of_what_it_is() {
+        let parts = |text| {
+            let (reply, error) = reply_to_parts(&ty(text))?;
+            Some((reply.to_string(), error.map(|error| error.to_string())))
+        };
+        assert!(is_reply_to(&ty("actor_core::ReplyTo<u8>")) && !is_reply_to(&ty("Option<ReplyTo<u8>>")));
+        assert_eq!(parts("ReplyTo<u8>"), Some(("u8".into(), None)));
+        assert_eq!(parts("actor_core::ReplyTo<(), String>"), Some(("()".into(), Some("String".into()))));
+        assert_eq!(parts("ReplyTo"), None);
+        assert_eq!(parts("ReplyTo<'a, u8>"), None);
     }
 
     #[test]

@@ -72,7 +72,10 @@ impl Handler {
         owned_arguments(outcome, &self.method);
         one_context(outcome, &self.method);
         no_reason(outcome, &self.method);
-        self.check_output(outcome);
+        match self.method.reply_to() {
+            Some(ty) => self.check_reply_to(outcome, ty),
+            None => self.check_output(outcome),
+        }
         if let (Kind::Cast, Some(policy)) = (self.kind, &self.options.on_crash) {
             cast_can_follow(outcome, policy);
         }
@@ -86,6 +89,38 @@ impl Handler {
                  else; choose another",
             );
             combine(outcome, Error::new_spanned(ident, message));
+        }
+    }
+
+    /// Whoever has the handle answers, so what the handler returns can only be that it cannot go on.
+    fn check_reply_to(&self, outcome: &mut Result<()>, ty: &Type) {
+        for second in self.method.reply_tos().skip(1) {
+            let message = "a call is answered once: remove this `ReplyTo` or the other; one of another call comes \
+                           in a `#[cast]`, or within a struct";
+            combine(outcome, Error::new_spanned(second, message));
+        }
+        let Some((_, error)) = types::reply_to_parts(ty) else {
+            let message = "say what the caller gets: `ReplyTo<T>`, or `ReplyTo<T, E>` if it can get an error";
+            return combine(outcome, Error::new_spanned(ty, message));
+        };
+        if let Some(reference) = types::find_reference(ty) {
+            let message = format!(
+                "a reply travels to another process, so it owns its data: write `{}`",
+                types::owned_form(reference),
+            );
+            combine(outcome, Error::new_spanned(reference, message));
+        }
+        let Some(output) = self.method.output().filter(|_| !types::is_unit(&self.method.signature.output)) else {
+            return;
+        };
+        let parts = types::result_parts(output);
+        if parts.is_none() {
+            let message = "whoever has the `ReplyTo` answers this call: return nothing, or `Result<(), E>` whose \
+                           `Err` fails it";
+            combine(outcome, Error::new_spanned(output, message));
+        } else if error.is_none() {
+            let message = "the caller would get this error: name it in the handle as well, `ReplyTo<T, E>`";
+            combine(outcome, Error::new_spanned(output, message));
         }
     }
 
@@ -206,6 +241,11 @@ fn validate_init(outcome: &mut Result<()>, init: &Method) {
     }
     plain_signature(outcome, &init.signature);
     owned_arguments(outcome, init);
+    for ty in init.arguments().filter(|ty| types::is_reply_to(ty)) {
+        let message = "an actor is made from the same arguments in each of its lives, and a call is answered \
+                       once: send the `ReplyTo` in a call or cast";
+        combine(outcome, Error::new_spanned(ty, message));
+    }
     one_context(outcome, init);
     no_reason(outcome, init);
 }

@@ -9,11 +9,12 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::actor_ref::Address;
+use super::answers::Answers;
 use super::context;
 use super::error::{CallError, Operation};
 use super::handler::Handler;
 use super::post::{self, Limit, Origin, PostFailure};
-use crate::exit::ExitReport;
+use crate::id::ActorId;
 use crate::logs::Calling;
 use crate::node::{self, Answer, Request};
 use crate::reply::{OpenError, Purpose, ReplyKind, ReplySlot};
@@ -29,6 +30,8 @@ use crate::wire;
 /// | do so in async code | `call.await?` |
 /// | wait longer or less | `call.timeout(d).wait()?`, `call.deadline(at).wait()?` |
 /// | stop the work for real if it takes too long | `call.kill_after(d).wait()?` |
+/// | send it now and wait later | `let pending = call.start()?;`, then `pending.wait()?` |
+/// | make many, and take the answers as they come | [`gather`](crate::gather)`(calls)` |
 ///
 /// The time covers queueing as well as handling. A timeout does not take the call back: the actor
 /// may still handle it. When the actor dies with the call in hand, the caller gets
@@ -103,7 +106,8 @@ impl<M, T, E> Call<M, T, E> {
     ///
     /// The caller gets [`CallError::Died`], whose report says so, and a supervisor restarts the
     /// actor by its rules. A call that still waits behind others is given up as
-    /// [`CallError::Timeout`]: the actor is not killed for the work of somebody else.
+    /// [`CallError::Timeout`]: the actor is not killed for the work of somebody else. So is one whose
+    /// handler has returned and kept the [`ReplyTo`](crate::ReplyTo), or has passed it on.
     pub fn kill_after(self, limit: Duration) -> Call<M, T, E> {
         Call { limit: Limit::After(limit), kills: true, ..self }
     }
@@ -155,34 +159,18 @@ impl<M, T, E> Call<M, T, E> {
 
     /// What to do when time is up: the deadline until which an answer may still come.
     pub(super) fn on_overrun(&self, slot: &ReplySlot) -> Deadline {
-        if self.kills {
-            let request = Request::KillOverrun { actor: self.address.actor, reply: slot.address() };
-            // Anything but `Done`: the actor is not at work on this call, or has just answered it.
-            if let Ok(Answer::Done) = node::ask(&request, Deadline::after(REPORT_TIMEOUT)) {
-                return Deadline::after(REPORT_TIMEOUT);
-            }
-        }
-        Deadline::Now
+        if self.kills { on_overrun(self.address.actor, slot) } else { Deadline::Now }
     }
 
     /// The answer as the caller's result.
+    #[inline]
     pub(super) fn read(&self, kind: ReplyKind, payload: &[u8]) -> Result<T, CallError<E>> {
-        let operation = self.operation();
-        let decode_error = |source| CallError::Decode { operation, source };
-        match kind {
-            ReplyKind::Value => (self.handler.reply.decode)(payload).map_err(decode_error),
-            ReplyKind::Error => Err(match &self.handler.error {
-                Some(codec) => (codec.decode)(payload).map_or_else(decode_error, CallError::Handler),
-                None => self.failed("the reply is an error, which this handler cannot have".to_owned()),
-            }),
-            ReplyKind::Exit => {
-                let report = wire::decode::<ExitReport>(payload);
-                Err(report.map_or_else(decode_error, |report| CallError::Died(Box::new(report))))
-            }
-            ReplyKind::NoProc => Err(CallError::NoProc(operation)),
-            ReplyKind::Closed => Err(CallError::Closed(operation)),
-            ReplyKind::Failed => Err(self.failed(String::from_utf8_lossy(payload).into_owned())),
-        }
+        self.answers().read(kind, payload)
+    }
+
+    #[inline]
+    pub(super) fn answers(&self) -> Answers<T, E> {
+        Answers { operation: self.operation(), reply: &self.handler.reply, error: self.handler.error.as_ref() }
     }
 
     pub(super) fn not_posted(&self, failure: PostFailure) -> CallError<E> {
@@ -203,6 +191,17 @@ impl<M, T, E> Call<M, T, E> {
 
     pub(super) fn failed(&self, text: String) -> CallError<E> {
         CallError::Failed { operation: self.operation(), text }
+    }
+}
+
+/// Has the actor killed if it is at work on this call: the deadline until which an answer may still come.
+#[cold]
+pub(super) fn on_overrun(actor: ActorId, slot: &ReplySlot) -> Deadline {
+    let request = Request::KillOverrun { actor, reply: slot.address() };
+    match node::ask(&request, Deadline::after(REPORT_TIMEOUT)) {
+        Ok(Answer::Done) => Deadline::after(REPORT_TIMEOUT),
+        // It is not at work on this call, or has just answered it.
+        _ => Deadline::Now,
     }
 }
 

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::actor_ref::ActorRef;
 use super::behaviour::{Actor, Failure};
+use super::dropped;
 use super::info::Info;
 use super::watch::Watches;
 use crate::core::Timetable;
@@ -69,6 +70,11 @@ thread_local! {
     static OWN: Cell<Option<ActorId>> = const { Cell::new(None) };
 }
 
+/// The actor whose handlers run on this thread, if it is one of those.
+pub(super) fn own() -> Option<ActorId> {
+    OWN.get()
+}
+
 /// Whether this thread runs the handlers of `actor`, so that waiting for it would be for ever.
 pub(super) fn is_own(actor: ActorId) -> bool {
     OWN.get() == Some(actor)
@@ -105,6 +111,7 @@ impl<A: Actor> Context<A> {
 
     /// Has the actor told what there is to be told beside messages, until it decides to end.
     pub(super) fn tell(&mut self, actor: &mut A) {
+        dropped::answer_left();
         link::look();
         while self.ending.is_none()
             && let Some(told) = link::next_told()

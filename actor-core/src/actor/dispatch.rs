@@ -7,9 +7,11 @@ use std::convert::Infallible;
 use std::fmt;
 
 use super::behaviour::Failure;
+use super::dropped;
 use super::handler::{Codec, Handler};
+use super::reply_to::ReplyTo;
 use crate::mailbox::{Mailbox, ReplyAddress};
-use crate::reply::ReplyKind;
+use crate::reply::{Duty, ReplyKind};
 
 /// A message on its way into the method that it is for.
 pub struct Delivery<'a> {
@@ -17,7 +19,7 @@ pub struct Delivery<'a> {
     pub(super) payload: &'a [u8],
     /// Takes the encoded reply.
     pub(super) reply: &'a mut Vec<u8>,
-    /// Who waits for it.
+    /// Who waits for it; a cast has nobody.
     pub(super) caller: Option<ReplyAddress>,
     /// Where it comes from.
     pub(super) mailbox: Option<&'a Mailbox>,
@@ -36,6 +38,9 @@ pub struct Handled {
 pub(super) enum Outcome {
     /// The reply buffer holds an answer of this kind.
     Reply(ReplyKind),
+    /// The answer is the duty of whoever has the handle, unless there is one of this kind in the reply
+    /// buffer and the duty is still this process's.
+    Delegated(Duty, Option<ReplyKind>),
     /// There is nothing to say.
     Nothing,
     /// The message could not be read; the reply buffer says why.
@@ -118,6 +123,36 @@ impl<M, T, E> Handler<M, T, E> {
                 delivery.answer(ReplyKind::Error, codec, &error)
             }
         }
+    }
+}
+
+impl<M, T, E> Handler<M, T, E> {
+    /// Handles a call that is answered by way of a [`ReplyTo`]. An error of `handle` fails the call, unless
+    /// the handle has been used or sent by then.
+    ///
+    /// # Panics
+    /// There is an error, and the handler was not made by one of the `try_call` constructors.
+    pub fn delegate(&self, delivery: Delivery<'_>, handle: impl FnOnce(M, ReplyTo<T, E>) -> Result<(), E>) -> Handled {
+        let Some(caller) = delivery.caller else {
+            return delivery.refuse("the handler is for calls, and nobody waits for its answer");
+        };
+        let message = match self.read(&delivery) {
+            Ok(message) => message,
+            Err(why) => return delivery.refuse(why),
+        };
+        let duty = Duty::of_message(caller).take();
+        let (outcome, is_dropped) = dropped::noted(caller, || handle(message, ReplyTo::new(duty)));
+        let kind = match outcome {
+            Ok(()) => is_dropped.then_some(ReplyKind::Unanswered),
+            Err(error) => {
+                let codec = self.error.as_ref().expect("`try_call` constructors say how errors are written");
+                match delivery.answer(ReplyKind::Error, codec, &error).outcome {
+                    Outcome::Reply(kind) => Some(kind),
+                    _ => None,
+                }
+            }
+        };
+        Handled { outcome: Outcome::Delegated(duty, kind), failure: None }
     }
 }
 

@@ -14,15 +14,16 @@ use crate::wire::{DecodeError, EncodeError};
 ///
 /// After [`Timeout`](CallError::Timeout) the actor may still handle the call, or have handled it;
 /// its late reply is dropped. After all others but [`Died`](CallError::Died),
-/// [`Handler`](CallError::Handler), [`Decode`](CallError::Decode) and
-/// [`Failed`](CallError::Failed) it surely was not handled.
+/// [`Handler`](CallError::Handler), [`Unanswered`](CallError::Unanswered), [`Decode`](CallError::Decode)
+/// and [`Failed`](CallError::Failed) it surely was not handled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError<E = Infallible> {
     /// The handler returned this error; the actor lives on.
     #[error("{0}")]
     Handler(E),
-    /// The actor died with the call in hand, or for good before it came to it.
+    /// The actor died with the call in hand, or for good before it came to it; or whoever had the
+    /// [`ReplyTo`](crate::ReplyTo) of the call has ended.
     #[error("{0}")]
     Died(Box<ExitReport>),
     /// There was no reply in time.
@@ -34,6 +35,9 @@ pub enum CallError<E = Infallible> {
     /// The actor is stopping, and did not come to this call.
     #[error("{0} was refused: the actor is stopping")]
     Closed(Operation),
+    /// Whoever had the [`ReplyTo`](crate::ReplyTo) of the call has dropped it.
+    #[error("{0} was handled and not answered")]
+    Unanswered(Operation),
     /// The actor called itself and would wait for ever.
     #[error("{0} comes from the actor itself, which would wait for ever")]
     CallingSelf(Operation),

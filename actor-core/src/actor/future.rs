@@ -49,7 +49,7 @@ async fn call<M, T, E>(call: Call<M, T, E>) -> Result<T, CallError<E>> {
     // Encoded here and now, so that nothing borrows the arguments while this future waits: they
     // need not be `Sync`.
     let mut payload = Vec::new();
-    let encoded = post::encode(call.handler, &call.message, &mut payload).map(|()| payload);
+    let encoded = post::encode(call.handler, &call.message, &mut payload).map(|travellers| (payload, travellers));
     let opened = match attached() {
         Some(segment) => Some(poll_fn(|task| ReplySlot::poll_open(segment, task, deadline)).await),
         None => None,
@@ -74,7 +74,7 @@ async fn call<M, T, E>(call: Call<M, T, E>) -> Result<T, CallError<E>> {
 async fn cast<M>(cast: Cast<M>) -> Result<(), SendError<M>> {
     let deadline = cast.limit.deadline();
     let mut payload = Vec::new();
-    let encoded = post::encode(cast.handler, &cast.message, &mut payload).map(|()| payload);
+    let encoded = post::encode(cast.handler, &cast.message, &mut payload).map(|travellers| (payload, travellers));
     let origin = Origin { reply: None, trace: logs::casting() };
     let posted = post::post_async(cast.address, &cast.handler.info, encoded, origin, deadline).await;
     posted.map_err(|failure| cast.not_sent(failure))

@@ -130,7 +130,7 @@ impl<M> Cast<M> {
 
     fn set(self, at: Option<Instant>, period: Option<Period>) -> Result<TimerRef, LaterError<M>> {
         let mut payload = Vec::new();
-        if let Err(failure) = post::encode(self.handler, &self.message, &mut payload) {
+        if let Err(failure) = post::encode_behind(&[], self.handler, &self.message, &mut payload) {
             return Err(match failure {
                 PostFailure::Encode(source) => LaterError::Encode { cast: self, source },
                 _ => LaterError::NoProc(self),

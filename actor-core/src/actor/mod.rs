@@ -6,24 +6,30 @@
 //! is told by requests.
 
 mod actor_ref;
+mod answers;
 mod behaviour;
 mod call;
 mod cast;
 mod context;
 mod dispatch;
+mod dropped;
 mod error;
 mod future;
+mod gather;
 pub mod handler;
 mod incarnation;
 mod info;
 mod later;
 mod main_guard;
+mod pending;
 mod post;
+mod reply_to;
 mod run;
 mod spawn;
 mod stream;
 mod ticks;
 mod tied;
+mod travel;
 mod watch;
 
 pub use actor_ref::{ActorRef, ActorStatus, Address, Calls};
@@ -33,8 +39,11 @@ pub use cast::Cast;
 pub use context::Context;
 pub use dispatch::{Delivery, Handled};
 pub use error::{CallError, Operation, SendError, SpawnError, StopError};
+pub use gather::{Gather, GatherIter, GatherStream, gather};
 pub use info::{FromInfo, Info};
 pub use later::{LaterError, TimerRef};
+pub use pending::Pending;
+pub use reply_to::ReplyTo;
 pub use spawn::{Definition, Spawn, SpawnOptions, StartsItself};
 pub use stream::{ItemStream, Items, StreamCall, StreamError};
 pub use ticks::{Tick, TickError, TickRef};

@@ -7,6 +7,7 @@ use super::actor_ref::Address;
 use super::context;
 use super::error::Operation;
 use super::handler::{Handler, HandlerInfo};
+use super::travel::{self, Travellers};
 use crate::id::Participant;
 use crate::logs::TraceContext;
 use crate::mailbox::{Envelope, Mailbox, PostError, ReplyAddress};
@@ -22,6 +23,14 @@ pub(super) enum Limit {
 }
 
 impl Limit {
+    /// The same, with its time counted from `begun`.
+    pub(super) fn counted_from(self, begun: Instant) -> Limit {
+        match self {
+            Limit::After(timeout) => begun.checked_add(timeout).map_or(self, Limit::Until),
+            Limit::Until(_) => self,
+        }
+    }
+
     pub(super) fn deadline(self) -> Deadline {
         match self {
             Limit::After(timeout) => Deadline::after(timeout),
@@ -57,9 +66,10 @@ impl HandlerInfo {
         Operation { verb, handler: self.name, name: self.actor, actor: address.actor }
     }
 
-    fn envelope(&self, address: Address, reply: Option<ReplyAddress>, trace: Option<TraceContext>) -> Envelope {
+    fn envelope(&self, address: Address, origin: Origin, carries: bool) -> Envelope {
         let sender = attached().map_or(Participant::NOBODY, |segment| segment.me());
-        Envelope { handler: self.index, on_crash: self.on_crash, reply, life: address.life, sender, trace }
+        let Origin { reply, trace } = origin;
+        Envelope { handler: self.index, on_crash: self.on_crash, reply, carries, life: address.life, sender, trace }
     }
 }
 
@@ -73,8 +83,10 @@ pub(super) fn post<M, T, E>(
     buffer: &mut Vec<u8>,
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<(), PostFailure> {
-    encode(handler, message, buffer)?;
-    post_encoded(address, &handler.info, buffer, origin, deadline)
+    let travellers = encode(handler, message, buffer)?;
+    post_encoded(address, &handler.info, buffer, origin, !travellers.is_empty(), deadline)?;
+    travellers.let_go();
+    Ok(())
 }
 
 /// [`post`] of a message that is encoded already.
@@ -84,28 +96,30 @@ pub(super) fn post_encoded(
     info: &HandlerInfo,
     payload: &[u8],
     origin: Origin,
+    carries: bool,
     deadline: impl FnOnce() -> Deadline,
 ) -> Result<(), PostFailure> {
     let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
-    let envelope = info.envelope(address, origin.reply, origin.trace);
+    let envelope = info.envelope(address, origin, carries);
     match mailbox.post(&envelope, payload, Deadline::Now) {
         // Room in its own mailbox is made by this very thread, and not while it waits.
-        Err(PostError::Full) if !context::is_own(address.actor) => {}
-        posted => return Ok(posted?),
+        Err(PostError::Full) if !context::is_own(address.actor) => mailbox.post(&envelope, payload, deadline())?,
+        posted => posted?,
     }
-    Ok(mailbox.post(&envelope, payload, deadline())?)
+    Ok(())
 }
 
-/// Encodes a message to be posted later.
+/// Encodes a message, to be posted by [`post_async`] for instance, and says which handles it carries.
 pub(super) fn encode<M, T, E>(
     handler: &Handler<M, T, E>,
     message: &M,
     buffer: &mut Vec<u8>,
-) -> Result<(), PostFailure> {
-    encode_behind(&[], handler, message, buffer)
+) -> Result<Travellers, PostFailure> {
+    buffer.clear();
+    travel::collect(|| (handler.message.encode)(buffer, message)).map_err(PostFailure::Encode)
 }
 
-/// Encodes a message behind other bytes that travel with it.
+/// Encodes a message that can carry no handles, behind other bytes that travel with it.
 #[inline]
 pub(super) fn encode_behind<M, T, E>(
     head: &[u8],
@@ -122,14 +136,16 @@ pub(super) fn encode_behind<M, T, E>(
 pub(super) async fn post_async(
     address: Address,
     info: &HandlerInfo,
-    payload: Result<Vec<u8>, PostFailure>,
+    encoded: Result<(Vec<u8>, Travellers), PostFailure>,
     origin: Origin,
     deadline: Deadline,
 ) -> Result<(), PostFailure> {
-    let payload = payload?;
+    let (payload, travellers) = encoded?;
     let mailbox = mailbox_at(address).ok_or(PostFailure::NoProc)?;
-    let envelope = info.envelope(address, origin.reply, origin.trace);
-    Ok(poll_fn(|task| mailbox.poll_post(&envelope, &payload, task, deadline)).await?)
+    let envelope = info.envelope(address, origin, !travellers.is_empty());
+    poll_fn(|task| mailbox.poll_post(&envelope, &payload, task, deadline)).await?;
+    travellers.let_go();
+    Ok(())
 }
 
 /// The mailbox at an address, unless the life that it means is over.
@@ -163,9 +179,10 @@ mod tests {
         let options = crate::actor::ActorOptions::named("test");
         let info = HandlerInfo::cast(3, "note", &options);
         let address = Address { actor: ActorId(WindowId { index: 1, generation: 1 }), life: 0 };
-        assert_eq!(info.envelope(address, None, None).on_crash, OnCrash::DeadLetter);
+        let origin = Origin { reply: None, trace: None };
+        assert_eq!(info.envelope(address, origin, false).on_crash, OnCrash::DeadLetter);
         let info = info.on_crash(OnCrash::Redeliver(3));
-        let envelope = info.envelope(address, None, None);
+        let envelope = info.envelope(address, Origin { reply: None, trace: None }, false);
         assert_eq!((envelope.handler, envelope.on_crash), (3, OnCrash::Redeliver(3)));
     }
 }

@@ -10,6 +10,7 @@ use std::any::type_name;
 use super::behaviour::{Actor, Failure};
 use super::context::{Context, Ending};
 use super::dispatch::{Delivery, Outcome};
+use super::dropped;
 use crate::boot::Start;
 use crate::exit::ExitReason;
 use crate::link;
@@ -61,7 +62,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
         });
         match next {
             Next::Message { envelope, position } if !envelope.is_for(incarnation.life) => {
-                outlived(&mailbox, &envelope, position);
+                outlived(&mailbox, &envelope, position, &buffers.message);
             }
             Next::Message { envelope, position } => {
                 context.begin(&envelope, position);
@@ -73,7 +74,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
                 if envelope.reply.is_some() {
                     mailbox.mark_handled(position);
                 }
-                reply(&mailbox, &envelope, &handled.outcome, &buffers.reply);
+                reply(&mailbox, &envelope, &handled.outcome, &buffers);
                 if planted!(SettleAnsweredAgain) {
                     planted::widen();
                 }
@@ -87,6 +88,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
         }
     };
     actor.terminate(ending.reason(), &mut context);
+    dropped::leave_to_the_report();
     ending
 }
 
@@ -113,26 +115,34 @@ fn leave_error<A: Actor>(life: &Life, error: &A::InitError) {
 
 /// Tells the caller, if there is one; a late reply is dropped. A cast that could not be read is
 /// kept as a dead letter.
-fn reply(mailbox: &Mailbox, envelope: &Envelope, outcome: &Outcome, text: &[u8]) {
+fn reply(mailbox: &Mailbox, envelope: &Envelope, outcome: &Outcome, buffers: &Buffers) {
+    let text = &buffers.reply;
     match (outcome, envelope.reply) {
         (Outcome::Reply(kind), Some(address)) => {
             reply::answer_patiently(address, *kind, text);
         }
+        (Outcome::Delegated(duty, Some(kind)), _) => {
+            let text = if *kind == ReplyKind::Unanswered { &[] } else { &text[..] };
+            duty.answer_own(*kind, text);
+        }
         (Outcome::Refused, Some(address)) => {
             reply::answer(address, ReplyKind::Failed, text);
+            lose_carried(envelope, &buffers.message);
         }
         (Outcome::Nothing, Some(address)) => {
             reply::answer(address, ReplyKind::Failed, b"the handler is for casts and does not reply");
         }
         (Outcome::Refused, None) => {
+            lose_carried(envelope, &buffers.message);
             refuse(mailbox, String::from_utf8_lossy(text).into_owned());
         }
-        (Outcome::Reply(_) | Outcome::Nothing, None) => {}
+        (Outcome::Delegated(_, None), _) | (Outcome::Reply(_) | Outcome::Nothing, None) => {}
     }
 }
 
 /// The message in hand was for an earlier life.
-fn outlived(mailbox: &Mailbox, envelope: &Envelope, claim: Claim) {
+fn outlived(mailbox: &Mailbox, envelope: &Envelope, claim: Claim, payload: &[u8]) {
+    lose_carried(envelope, payload);
     if envelope.reply.is_some() {
         mailbox.mark_handled(claim);
     }
@@ -141,6 +151,13 @@ fn outlived(mailbox: &Mailbox, envelope: &Envelope, claim: Claim) {
         None => refuse(mailbox, "the life that it was for is over".to_owned()),
     }
     mailbox.acknowledge(claim);
+}
+
+/// Nobody will read this message: those who wait for what lies in it are told.
+fn lose_carried(envelope: &Envelope, payload: &[u8]) {
+    if envelope.carries {
+        reply::carried(payload).for_each(|duty| duty.answer_for_message(ReplyKind::Unanswered, &[]));
+    }
 }
 
 fn refuse(mailbox: &Mailbox, why: String) {

@@ -16,12 +16,18 @@ pub(crate) struct Envelope {
     pub(crate) on_crash: OnCrash,
     /// Where the answer goes; a cast has none.
     pub(crate) reply: Option<ReplyAddress>,
+    /// Whether duties to answer calls of others lie in its payload.
+    pub(crate) carries: bool,
     /// The one life that it is for; 0 is any.
     pub(crate) life: u32,
     pub(crate) sender: Participant,
     /// The span that it was sent in.
     pub(crate) trace: Option<TraceContext>,
 }
+
+/// What is said by bits of byte 6.
+const HAS_REPLY: u8 = 1;
+const CARRIES: u8 = 2;
 
 /// What becomes of the message that was being handled when its actor crashed. Messages that still
 /// wait in the mailbox are never affected.
@@ -97,12 +103,13 @@ impl Envelope {
         bytes[2..4].copy_from_slice(&self.on_crash.to_bytes());
         bytes[4..6].copy_from_slice(&self.sender.0.to_le_bytes());
         if let Some(reply) = self.reply {
-            bytes[6] = 1;
+            bytes[6] = HAS_REPLY;
             bytes[8..10].copy_from_slice(&reply.slot.to_le_bytes());
             bytes[10..12].copy_from_slice(&reply.window.index.to_le_bytes());
             bytes[12..16].copy_from_slice(&reply.window.generation.to_le_bytes());
             bytes[16..20].copy_from_slice(&reply.generation.to_le_bytes());
         }
+        bytes[6] |= u8::from(self.carries) * CARRIES;
         bytes[20..24].copy_from_slice(&self.life.to_le_bytes());
         if let Some(trace) = self.trace {
             bytes[7] = 1;
@@ -116,7 +123,7 @@ impl Envelope {
         let (bytes, behind) = bytes.split_first_chunk::<{ Self::BYTES }>()?;
         let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         let u32_at = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        let reply = (bytes[6] == 1).then(|| ReplyAddress {
+        let reply = (bytes[6] & HAS_REPLY != 0).then(|| ReplyAddress {
             window: WindowId { index: u16_at(10), generation: u32_at(12) },
             slot: u16_at(8),
             generation: u32_at(16),
@@ -126,8 +133,8 @@ impl Envelope {
             1 => Some(TraceContext::from_bytes(*behind.first_chunk()?)),
             _ => None,
         };
-        let sender = Participant(u16_at(4));
-        Some(Envelope { handler: u16_at(0), on_crash, reply, life: u32_at(20), sender, trace })
+        let (carries, sender) = (bytes[6] & CARRIES != 0, Participant(u16_at(4)));
+        Some(Envelope { handler: u16_at(0), on_crash, reply, carries, life: u32_at(20), sender, trace })
     }
 }
 
@@ -140,12 +147,15 @@ mod tests {
         let reply = ReplyAddress { window: WindowId { index: 9, generation: 8 }, slot: 7, generation: 6 };
         let envelope = Envelope {
             reply: Some(reply),
+            carries: true,
             on_crash: OnCrash::Redeliver(3),
             life: 70_000,
             sender: Participant::NODE,
             handler: 500,
             trace: None,
         };
+        assert_eq!(Envelope::from_bytes(&envelope.to_bytes()[..envelope.length()]), Some(envelope));
+        let envelope = Envelope { reply: None, ..envelope };
         assert_eq!(Envelope::from_bytes(&envelope.to_bytes()[..envelope.length()]), Some(envelope));
         assert_eq!(Envelope::from_bytes(&[0; 23]), None);
     }
@@ -155,6 +165,7 @@ mod tests {
         let trace = TraceContext { participant: Participant(4), generation: 3, span: 2 };
         let envelope = Envelope {
             reply: None,
+            carries: false,
             on_crash: OnCrash::Fail,
             life: 0,
             sender: Participant::NODE,

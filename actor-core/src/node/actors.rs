@@ -305,7 +305,9 @@ impl Node {
             let participant = actor.participant?;
             let (_, envelope) = actor.mailbox.in_hand(participant)?;
             // Answered is done, even if it is still in hand for a moment.
-            (envelope.reply == Some(call) && reply::is_waited_for(call)).then_some(participant)
+            let is_at_work = envelope.reply == Some(call) && reply::is_waited_for(call);
+            // Passed on is done as well: others are at work on it then.
+            (is_at_work && reply::holder(call).is(participant)).then_some(participant)
         });
         match self.process_of(working) {
             Some(process) => {

@@ -68,7 +68,9 @@ pub(super) fn read(kind: ReplyKind, payload: &[u8]) -> Result<Answer, AskError> 
     match kind {
         ReplyKind::Value => Ok(wire::decode(payload)?),
         ReplyKind::NoProc | ReplyKind::Closed | ReplyKind::Exit => Err(AskError::Gone),
-        ReplyKind::Error | ReplyKind::Failed => Err(AskError::Refused(String::from_utf8_lossy(payload).into_owned())),
+        ReplyKind::Error | ReplyKind::Failed | ReplyKind::Unanswered => {
+            Err(AskError::Refused(String::from_utf8_lossy(payload).into_owned()))
+        }
     }
 }
 
@@ -135,7 +137,15 @@ fn post(
 ) -> Result<(), AskError> {
     let id = segment.node_mailbox().ok_or(AskError::Gone)?;
     let mailbox = Mailbox::attach(ActorId(id)).ok_or(AskError::Gone)?;
-    let envelope = Envelope { handler: 0, on_crash: OnCrash::Fail, reply, life: 0, sender: segment.me(), trace: None };
+    let envelope = Envelope {
+        handler: 0,
+        on_crash: OnCrash::Fail,
+        reply,
+        carries: false,
+        life: 0,
+        sender: segment.me(),
+        trace: None,
+    };
     wire::with_buffer(|buffer| {
         wire::encode_into(buffer, request)?;
         let posted = match mailbox.post(&envelope, buffer, Deadline::Now) {

@@ -9,8 +9,9 @@
 //! A thread of the root process makes, watches, reaps and restarts all others. Whoever wants something
 //! of it sends a `Request` with `ask`; what it may be asked stands in `request.rs`. Read `thread.rs` for
 //! the loop, `launch.rs`, `zygote.rs` and `readiness.rs` for how a process begins, `reap.rs` for how it ends and
-//! `settle.rs` for what becomes of the message in its hand; `ties.rs` tells those who are linked to it; `delayed.rs` sends
-//! what others have asked to be sent later. `life.rs` is the other side: what surrounds
+//! `settle.rs` and `owed.rs` for what becomes of the message in its hand and of the answers that it owes; `ties.rs`
+//! tells those who are linked to it; `delayed.rs` sends what others have asked to be sent later. `life.rs` is the
+//! other side: what surrounds
 //! the user's function in its process.
 //!
 //! The node knows actors as entry points and bytes, never as types. It waits for nobody: every
@@ -37,6 +38,7 @@ mod inbox;
 mod launch;
 mod life;
 mod memory;
+mod owed;
 mod question;
 mod readiness;
 mod reap;

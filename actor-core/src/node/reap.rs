@@ -7,7 +7,8 @@
 //! 3. What it left half done in shared memory is repaired: it is dead, so it is not still at it.
 //! 4. Its pid is taken out of its record, then it is reaped. In this order, whoever opens a
 //!    descriptor by the pid and then finds the pid still in the record has the right process.
-//! 5. Its report is made; the message in its hand is settled with it.
+//! 5. Its report is made; the message in its hand is settled with it, and the calls that it had the duty to
+//!    answer are answered with it.
 //! 6. Its participant is free for others. Only now is anybody told, so a successor never meets it. Those
 //!    who are linked to it or monitor it come last: to them its names are free and references stale.
 
@@ -26,7 +27,7 @@ use crate::id::{ActorId, Participant, ProcessId, WindowId};
 use crate::logs;
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::planted::planted;
-use crate::reply;
+use crate::reply::{self, Duty};
 use crate::shm::roster::Stage;
 use crate::shm::slots::Recovered;
 use crate::shm::window::{Kind, Window};
@@ -66,15 +67,15 @@ impl Node {
         if !planted!(SpareThePrograms) {
             self.groups.retire(process.group);
         }
-        let (report, in_hand) = self.recover_and_reap(&mut process);
+        let (report, in_hand, owed) = self.recover_and_reap(&mut process);
         self.counters.ended += 1;
         self.counters.failed += u64::from(!report.reason.is_normal());
-        self.tell_end(process, report, in_hand);
+        self.tell_end(process, report, in_hand, owed);
         self.look_at_ending();
     }
 
     /// Steps 3 to 5.
-    fn recover_and_reap(&mut self, process: &mut Process) -> (ExitReport, Option<Mailbox>) {
+    fn recover_and_reap(&mut self, process: &mut Process) -> (ExitReport, Option<Mailbox>, Vec<Duty>) {
         let participant = process.id.participant;
         let record = self.segment.record(participant);
         let mailbox = match process.role {
@@ -82,7 +83,7 @@ impl Node {
             Role::Plain { .. } => None,
         };
         let in_hand = mailbox.and_then(|mailbox| self.in_hand(&mailbox, participant, process));
-        self.recover_traces(participant);
+        let owed = self.recover_traces(participant);
         record.pid.store(0, Release);
         let status = process.pidfd.as_ref().map(|pidfd| pidfd::reap(pidfd.as_fd()));
         let status = match status {
@@ -92,7 +93,7 @@ impl Node {
         let end = record.read_end();
         let end = EndRecord::from_raw(end.kind, end.text.as_bytes(), end.location.as_bytes());
         let report = self.report(process, status, end.as_ref(), in_hand);
-        (report, mailbox)
+        (report, mailbox, owed)
     }
 
     fn report(
@@ -142,10 +143,11 @@ impl Node {
     }
 
     /// Repairs every window that the dead was attached to. What it had in its own mailbox's hand
-    /// is settled later, with its report.
-    pub(super) fn recover_traces(&mut self, dead: Participant) {
+    /// is settled later, with its report, and so are the calls that it had the duty to answer, which are
+    /// returned.
+    pub(super) fn recover_traces(&mut self, dead: Participant) -> Vec<Duty> {
         let record = self.segment.record(dead);
-        let (mut found, mut extents) = (Recovered::default(), 0);
+        let (mut found, mut extents, mut owed) = (Recovered::default(), 0, Vec::new());
         spin::recover(self.segment, dead);
         if let Some(index) = record.building() {
             table::recover_building(self.segment, index, dead);
@@ -168,7 +170,7 @@ impl Node {
                     window.wake_everybody();
                 }
                 Some(Kind::Replies) if planted!(ForgetReplies) => {}
-                Some(Kind::Replies) => reply::recover(&window, dead),
+                Some(Kind::Replies) => owed.extend(reply::recover(&window, dead)),
                 // The reader of a ring takes it as it is.
                 Some(Kind::Blob | Kind::Log) | None => {}
             }
@@ -190,6 +192,7 @@ impl Node {
         // complete and not rung for: this thread sleeps on no word that the repair has changed.
         let _ = eventfd::ring(self.bell.as_fd());
         self.count_traces(found, extents);
+        owed
     }
 
     /// Each death counts once: for the first thing in the order of this list that was found.
@@ -219,7 +222,7 @@ impl Node {
     }
 
     /// Step 6, and then whoever wants to know.
-    fn tell_end(&mut self, mut process: Process, report: ExitReport, mailbox: Option<Mailbox>) {
+    fn tell_end(&mut self, mut process: Process, report: ExitReport, mailbox: Option<Mailbox>, owed: Vec<Duty>) {
         let participant = process.id.participant;
         let result = self.find_result(participant);
         if let Some(mailbox) = mailbox {
@@ -227,6 +230,7 @@ impl Node {
             mailbox.end_life();
             self.settle(&mailbox, participant, &report);
         }
+        self.answer_owed(owed, participant, &report);
         self.unwatch(&process);
         process.stderr = None;
         self.drop_args(process.args.take());

@@ -6,17 +6,22 @@
 //! | call | done | the caller gets the report | report, dead letter | next life | report, dead letter |
 //! | cast | – | dead letter | dead letter | next life | dead letter |
 //!
+//! A call whose handler has come to its end and has kept or passed on the duty to answer is done as well;
+//! whoever has that duty is another matter, see `owed.rs`. So are the duties that other calls have left in
+//! the message: with a message that is handed out again they are, too, and else they are the dead one's.
+//!
 //! A call that nobody waits for any more was answered if its handler had come to its end, which is
 //! noted in its slot before the answer; else its caller has given it up, and it is settled as if he
 //! waited. A cast that its actor could not read is kept as a dead letter and noted in the same way.
 
+use super::owed;
 use super::request::{Answer, DeadLetter};
 use super::thread::Node;
 use crate::exit::{ExitReason, ExitReport};
 use crate::id::{ActorId, Participant};
 use crate::mailbox::{Envelope, Mailbox, OnCrash, ReplyAddress};
 use crate::planted::planted;
-use crate::reply::{self, ReplyKind};
+use crate::reply::{self, Holder, ReplyKind};
 use crate::shm::slots::{self, Claim, Settled};
 use crate::wire;
 
@@ -63,7 +68,7 @@ impl Node {
         let mut extents = Vec::new();
         let window = mailbox.window;
         slots::recover(&window, dead, |claim| {
-            let (settled, extent) = self.settle_one(mailbox, claim, report);
+            let (settled, extent) = self.settle_one(mailbox, claim, dead, report);
             extents.extend(extent);
             settled
         });
@@ -73,7 +78,13 @@ impl Node {
         window.wake_everybody();
     }
 
-    fn settle_one(&mut self, mailbox: &Mailbox, claim: Claim, report: &ExitReport) -> (Settled, Option<u32>) {
+    fn settle_one(
+        &mut self,
+        mailbox: &Mailbox,
+        claim: Claim,
+        dead: Participant,
+        report: &ExitReport,
+    ) -> (Settled, Option<u32>) {
         let deliveries = u32::from(claim.count) + 1;
         let mut payload = Vec::new();
         // Takes over the extent, so that it can be freed whoever had it.
@@ -83,7 +94,8 @@ impl Node {
         };
         // Handled and not answered is not done: its caller waits.
         let is_handled = mailbox.is_handled(claim) && !planted!(SettleAnsweredAgain);
-        let is_answered = is_handled && !envelope.reply.is_some_and(reply::is_waited_for);
+        let is_due = |call| reply::is_waited_for(call) && reply::holder(call) == Holder::OwnMessage;
+        let is_answered = is_handled && !envelope.reply.is_some_and(is_due);
         // Between the answer and the acknowledgement the work is done already.
         self.counters.died_at_work += u64::from(!is_answered);
         let deaths = self.note_death(mailbox.id(), claim, &report.reason);
@@ -91,11 +103,14 @@ impl Node {
         if verdict.redeliver && !planted!(SettleAsHandled) {
             self.counters.redelivered += 1;
             mailbox.unmark_handled(claim);
+            owed::put_back(&envelope, &payload, dead);
             return (Settled::Returned, None);
         }
         if verdict.report {
-            answer_with_report(envelope.reply, report);
+            // What it has passed on is answered by others.
+            answer_with_report(envelope.reply.filter(|call| reply::holder(*call).is(dead)), report);
         }
+        owed::answer_carried(&envelope, &payload, report);
         if verdict.dead_letter {
             let why = Why { deliveries, deaths, text: report.reason.to_string() };
             self.keep_letter(mailbox.id(), &envelope, payload, why);
@@ -130,6 +145,7 @@ impl Node {
         for _ in 0..slots::steps_max(mailbox.window.layout.shape.capacity) {
             let Ok(claim) = slots::take_next(&mailbox.window, self.segment.me()) else { break };
             if let Some(envelope) = mailbox.read(claim, &mut payload) {
+                owed::answer_carried(&envelope, &payload, report);
                 match envelope.reply {
                     Some(_) if report.reason.is_normal() => {
                         if let Some(address) = envelope.reply {
@@ -221,10 +237,19 @@ impl Node {
 pub(super) fn answer_with_report(reply: Option<ReplyAddress>, report: &ExitReport) {
     let Some(address) = reply else { return };
     let mut bytes = Vec::new();
-    match wire::encode_into(&mut bytes, report) {
-        Ok(()) => reply::answer(address, ReplyKind::Exit, &bytes),
-        Err(error) => reply::answer(address, ReplyKind::Failed, error.to_string().as_bytes()),
-    };
+    let kind = encode_report(&mut bytes, report);
+    reply::answer(address, kind, &bytes);
+}
+
+/// A report as an answer.
+pub(super) fn encode_report(bytes: &mut Vec<u8>, report: &ExitReport) -> ReplyKind {
+    match wire::encode_into(bytes, report) {
+        Ok(()) => ReplyKind::Exit,
+        Err(error) => {
+            bytes.extend_from_slice(error.to_string().as_bytes());
+            ReplyKind::Failed
+        }
+    }
 }
 
 #[cfg(test)]
@@ -235,14 +260,8 @@ mod tests {
 
     fn envelope(on_crash: OnCrash, is_call: bool) -> Envelope {
         let address = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 0, generation: 1 };
-        Envelope {
-            handler: 0,
-            on_crash,
-            reply: is_call.then_some(address),
-            life: 0,
-            sender: Participant::NODE,
-            trace: None,
-        }
+        let reply = is_call.then_some(address);
+        Envelope { handler: 0, on_crash, reply, carries: false, life: 0, sender: Participant::NODE, trace: None }
     }
 
     /// The table of the header, row by row.

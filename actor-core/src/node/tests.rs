@@ -216,6 +216,7 @@ fn what_was_refused_is_one_dead_letter_even_if_its_actor_dies_then() {
         handler: 0,
         on_crash: OnCrash::Fail,
         reply: None,
+        carries: false,
         life: 0,
         sender: ensure().unwrap().me(),
         trace: None,

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Duration;
 
 use super::REPLY_MAX;
+use super::duty::Duty;
 use super::word::{ReplyKind, ReplyWord, State, low_half};
 use crate::id::Participant;
 use crate::mailbox::ReplyAddress;
@@ -26,22 +27,38 @@ pub(super) const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 /// Answers a call without waiting. False: the caller has given it up, or is gone, or is told that
 /// there was no room for the answer.
 pub(crate) fn answer(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
-    answer_by(address, kind, payload, || Deadline::Now)
+    answer_by(address, kind, payload, |_| true, || Deadline::Now)
+}
+
+/// [`answer`], if the word of the call is as `is_due` wants it.
+pub(super) fn answer_if(
+    address: ReplyAddress,
+    kind: ReplyKind,
+    payload: &[u8],
+    is_due: impl Fn(ReplyWord) -> bool + Copy,
+) -> bool {
+    answer_by(address, kind, payload, is_due, || Deadline::Now)
 }
 
 /// [`answer`] that waits for room if the caller has as many large answers as it can and has not read
 /// them. Not for the node, which waits for nobody.
 pub(crate) fn answer_patiently(address: ReplyAddress, kind: ReplyKind, payload: &[u8]) -> bool {
-    answer_by(address, kind, payload, || Deadline::after(ROOM_PATIENCE))
+    answer_by(address, kind, payload, |_| true, || Deadline::after(ROOM_PATIENCE))
 }
 
 /// The deadline is only asked for if there is no room: reading the clock takes as long as answering.
-fn answer_by(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: impl FnOnce() -> Deadline) -> bool {
+fn answer_by(
+    address: ReplyAddress,
+    kind: ReplyKind,
+    payload: &[u8],
+    is_due: impl Fn(ReplyWord) -> bool + Copy,
+    deadline: impl FnOnce() -> Deadline,
+) -> bool {
     let mut answered = Answered::TooLarge;
     if payload.len() as u64 <= REPLY_MAX {
-        answered = put(address, kind, payload, Deadline::Now);
+        answered = put(address, kind, payload, is_due, Deadline::Now);
         if answered == Answered::NoRoom {
-            answered = put(address, kind, payload, deadline());
+            answered = put(address, kind, payload, is_due, deadline());
         }
     }
     let why = match answered {
@@ -50,7 +67,7 @@ fn answer_by(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: i
         Answered::NoRoom => "there is no room for the reply".to_owned(),
         Answered::TooLarge => format!("the reply has {} bytes, which is more than {REPLY_MAX}", payload.len()),
     };
-    put(address, ReplyKind::Failed, why.as_bytes(), Deadline::Now);
+    put(address, ReplyKind::Failed, why.as_bytes(), is_due, Deadline::Now);
     false
 }
 
@@ -97,16 +114,23 @@ fn is_waiting(seen: ReplyWord, address: ReplyAddress) -> bool {
     seen.state() == State::Waiting && seen.generation() == address.generation
 }
 
-fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadline) -> Answered {
+fn put(
+    address: ReplyAddress,
+    kind: ReplyKind,
+    payload: &[u8],
+    is_due: impl Fn(ReplyWord) -> bool,
+    deadline: Deadline,
+) -> Answered {
     let Some(window) = attach(address) else { return Answered::GivenUp };
     let slot = window.slot(u32::from(address.slot));
-    let is_wanted = || is_waiting(ReplyWord(slot.word.load(Acquire)), address);
-    if !is_wanted() {
+    let is_wanted = |seen: ReplyWord| is_waiting(seen, address) && is_due(seen);
+    let is_still_wanted = || is_wanted(ReplyWord(slot.word.load(Acquire)));
+    if !is_still_wanted() {
         return Answered::GivenUp;
     }
     let mut extent = None;
     if INLINE_MAX < payload.len() as u64 {
-        match window.wait_for_extent([payload, &[]], deadline, is_wanted) {
+        match window.wait_for_extent([payload, &[]], deadline, is_still_wanted) {
             Ok(number) => extent = Some(number),
             Err(PostError::Closed | PostError::Gone) => return Answered::GivenUp,
             Err(PostError::Full | PostError::NoMemory | PostError::TooLarge { .. }) => return Answered::NoRoom,
@@ -115,7 +139,7 @@ fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadlin
     let me = window.segment.me();
     let mut seen = ReplyWord(slot.word.load(Acquire));
     loop {
-        if !is_waiting(seen, address) {
+        if !is_wanted(seen) {
             if let Some(number) = extent {
                 window.free_extent(number);
             }
@@ -137,7 +161,7 @@ fn put(address: ReplyAddress, kind: ReplyKind, payload: &[u8], deadline: Deadlin
 }
 
 /// The window of a reply slot, if the slot is one.
-fn attach(address: ReplyAddress) -> Option<Window> {
+pub(super) fn attach(address: ReplyAddress) -> Option<Window> {
     let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
     window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity)
 }
@@ -180,19 +204,24 @@ fn wake(window: &Window, slot: &'static SlotHead, seen: ReplyWord) {
 }
 
 /// Repairs a reply window after the proven death of somebody who answered there: half answers
-/// never were, and whoever it may have failed to wake looks again. Called by the node only.
-pub(crate) fn recover(window: &Window, dead: Participant) {
+/// never were, and whoever it may have failed to wake looks again. Called by the node only, which gets
+/// the calls that were the dead one's duty to answer.
+pub(crate) fn recover(window: &Window, dead: Participant) -> Vec<Duty> {
+    let mut owed = Vec::new();
     for index in 0..window.layout.shape.capacity {
         let slot = window.slot(index);
         let mut seen = ReplyWord(slot.word.load(Acquire));
         while seen.state() == State::Writing && seen.participant() == dead {
             let then = if seen.has(ReplyWord::ABANDONED) {
                 seen.next_idle()
-            } else {
+            } else if seen.hops() == 0 {
                 seen.to(State::Waiting, Participant::NOBODY)
+            } else {
+                // Whoever had the duty before was overwritten, most likely by itself.
+                seen.to(State::Waiting, dead)
             };
             match slot.word.compare_exchange(seen.0, then.0, AcqRel, Acquire) {
-                Ok(_) => break,
+                Ok(_) => seen = then,
                 Err(now) => seen = ReplyWord(now),
             }
         }
@@ -203,8 +232,10 @@ pub(crate) fn recover(window: &Window, dead: Participant) {
             State::Waiting if !seen.has(ReplyWord::SLEEPS) => drop(futex::wake(low_half(slot), u32::MAX)),
             _ => {}
         }
+        owed.extend(Duty::of(window, index, seen).filter(|_| seen.participant() == dead));
     }
     window.recover_extents(dead);
+    owed
 }
 
 /// Whether this call waits for its answer. If not, it was answered, given up, or its caller is gone.

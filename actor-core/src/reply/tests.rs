@@ -220,3 +220,85 @@ fn slots_are_not_used_up_by_calls_that_time_out() {
         assert_eq!(slot.wait(Deadline::after(Duration::ZERO), &mut Vec::new()), None);
     }
 }
+
+/// The word of a call, and what is to be in it.
+fn stands(slot: &ReplySlot, participant: Participant, hops: u8) {
+    let seen = ReplyWord(slot.replies.slot(slot.index).word.load(Acquire));
+    assert_eq!((seen.state(), seen.participant(), seen.hops()), (State::Waiting, participant, hops));
+}
+
+#[test]
+fn a_duty_is_taken_let_go_and_taken_again() {
+    let (mut slot, mut buffer) = (open(), Vec::new());
+    let me = segment().unwrap().me();
+    let in_message = Duty::of_message(slot.address());
+    assert!(!in_message.is_own());
+    let taken = in_message.take();
+    stands(&slot, me, 1);
+    assert!(taken.is_own() && holder(slot.address()) == Holder::Process(me));
+    // A copy comes too late, and what it says is not heard.
+    let copy = in_message.take();
+    assert!(!copy.is_own() && !copy.answer_own(ReplyKind::Unanswered, &[]));
+    taken.let_go();
+    stands(&slot, Participant::NOBODY, 1);
+    assert_eq!(holder(slot.address()), Holder::AnotherMessage);
+    assert!(!taken.is_own());
+    let again = Duty::from_bytes(&taken.to_bytes()).unwrap().take();
+    stands(&slot, me, 2);
+    taken.let_go();
+    stands(&slot, me, 2);
+    assert!(again.answer_own(ReplyKind::Unanswered, &[]));
+    assert_eq!(slot.wait(Deadline::Never, &mut buffer), Some(ReplyKind::Unanswered));
+    assert!(!again.take().is_own(), "nobody waits");
+}
+
+#[test]
+fn what_the_dead_had_the_duty_to_answer_is_found_whatever_they_did() {
+    let _several = several();
+    let (mut held, mut half, other) = (open(), open(), open());
+    let (dead, window) = (Participant(77), held.replies.window);
+    let put = |slot: &ReplySlot, to: &dyn Fn(ReplyWord) -> ReplyWord| {
+        let word = &slot.replies.slot(slot.index).word;
+        word.store(to(ReplyWord(word.load(Acquire))).0, Release);
+    };
+    put(&held, &|word| word.owed(dead, 3));
+    put(&half, &|word| word.owed(dead, 1).to(State::Writing, dead));
+    put(&other, &|word| word.owed(Participant(78), 1));
+    recover(&window, dead);
+    let owed = recover(&window, dead);
+    let addresses: Vec<_> = owed.iter().map(Duty::address).collect();
+    assert!(owed.len() == 2 && addresses.contains(&held.address()) && addresses.contains(&half.address()));
+    // The message that it was in is handed out again.
+    let in_message = Duty { hops: 2, ..owed[addresses.iter().position(|it| *it == held.address()).unwrap()] };
+    in_message.put_back(dead);
+    stands(&held, Participant::NOBODY, 2);
+    owed.into_iter().for_each(|duty| duty.answer_for(dead, ReplyKind::Exit, b"report"));
+    assert_eq!(half.wait(Deadline::Never, &mut Vec::new()), Some(ReplyKind::Exit));
+    assert_eq!(held.wait(Deadline::Now, &mut Vec::new()), None);
+    assert!(in_message.take().is_own());
+    stands(&other, Participant(78), 1);
+}
+
+#[test]
+fn duties_are_found_in_the_bytes_of_a_message() {
+    let slot = open();
+    let one = Duty::of_message(slot.address());
+    let other = Duty { hops: 9, ..one };
+    let bytes =
+        [b"\xc1reply".as_slice(), &one.to_bytes(), b"\xc1", &other.to_bytes(), &other.to_bytes()[..20]].concat();
+    assert_eq!(carried(&bytes).collect::<Vec<_>>(), [one, other]);
+    carried(&bytes).for_each(|duty| duty.answer_for_message(ReplyKind::Exit, &[]));
+    assert!(!is_waited_for(slot.address()));
+}
+
+#[test]
+fn hops_begin_again_at_one() {
+    let slot = open();
+    let mut duty = Duty::of_message(slot.address());
+    for _ in 0..600 {
+        duty = duty.take();
+        assert!(duty.is_own());
+        duty.let_go();
+        assert_ne!(holder(slot.address()), Holder::OwnMessage);
+    }
+}

@@ -10,7 +10,10 @@ use crate::shm::layout::SlotHead;
 use crate::shm::slots;
 
 /// The word of a reply slot:
-/// `state:3 | participant:14 | sleeps:1 | async:1 | abandoned:1 | kind:4 | 0:8 | generation:32`.
+/// `state:3 | participant:14 | sleeps:1 | async:1 | abandoned:1 | kind:4 | hops:8 | generation:32`.
+///
+/// The participant is who writes the answer, and before that who has the duty to answer, see
+/// [`duty`](super::duty); `hops` counts how often that duty was taken.
 ///
 /// State and participant lie where they lie in the word of a message slot, and the states that
 /// hold a payload or a writer have the same numbers there, so that recovery of extents and the
@@ -32,9 +35,11 @@ impl ReplyWord {
     pub(super) const ASYNC: u64 = 1 << 18;
     pub(super) const ABANDONED: u64 = 1 << 19;
     pub(super) const KIND_SHIFT: u32 = 20;
+    const HOPS_SHIFT: u32 = 24;
+    const HOPS: u64 = 0xff << Self::HOPS_SHIFT;
     const GENERATION_SHIFT: u32 = 32;
-    /// What a transition of the state keeps: who waits, and how.
-    pub(super) const KEPT: u64 = Self::SLEEPS | Self::ASYNC | Self::ABANDONED;
+    /// What a transition of the state keeps: who waits, and how, and where the duty to answer has been.
+    pub(super) const KEPT: u64 = Self::SLEEPS | Self::ASYNC | Self::ABANDONED | Self::HOPS;
 
     pub(super) const fn new(state: State, participant: Participant, generation: u32) -> ReplyWord {
         ReplyWord(state as u64 | (participant.0 as u64) << 3 | (generation as u64) << Self::GENERATION_SHIFT)
@@ -60,6 +65,17 @@ impl ReplyWord {
 
     pub(super) const fn has(self, flag: u64) -> bool {
         self.0 & flag != 0
+    }
+
+    /// How often the duty to answer was taken out of a message.
+    pub(super) const fn hops(self) -> u8 {
+        (self.0 >> Self::HOPS_SHIFT) as u8
+    }
+
+    /// The same call, which waits for whoever is named, or for whoever gets the message that has the duty.
+    pub(super) const fn owed(self, participant: Participant, hops: u8) -> ReplyWord {
+        let waiting = self.to(State::Waiting, participant);
+        ReplyWord(waiting.0 & !Self::HOPS | (hops as u64) << Self::HOPS_SHIFT)
     }
 
     pub(super) fn kind(self) -> ReplyKind {
@@ -92,6 +108,8 @@ pub(crate) enum ReplyKind {
     Closed = 5,
     /// The call could not be handled: a text.
     Failed = 6,
+    /// Whoever had the duty to answer has dropped it.
+    Unanswered = 7,
 }
 
 impl ReplyKind {
@@ -102,6 +120,7 @@ impl ReplyKind {
             3 => ReplyKind::Exit,
             4 => ReplyKind::NoProc,
             5 => ReplyKind::Closed,
+            7 => ReplyKind::Unanswered,
             _ => ReplyKind::Failed,
         }
     }

@@ -90,7 +90,8 @@ pub fn envelope_sample() -> Vec<u8> {
     let reply = ReplyAddress { window: WindowId { index: 9, generation: 8 }, slot: 7, generation: 6 };
     let on_crash = OnCrash::Redeliver(3);
     let trace = Some(TraceContext { participant: Participant(3), generation: 2, span: 1 });
-    Envelope { handler: 5, on_crash, reply: Some(reply), life: 4, sender: Participant(3), trace }.to_bytes().to_vec()
+    let (reply, sender) = (Some(reply), Participant(3));
+    Envelope { handler: 5, on_crash, reply, carries: true, life: 4, sender, trace }.to_bytes().to_vec()
 }
 
 /// Lays bytes down as a ring of log events that ends at `tail`, hears what is in it, and tells of how many frames.
@@ -108,8 +109,15 @@ pub fn log_sample() -> Vec<u8> {
 pub fn tell_node(bytes: &[u8]) -> bool {
     let Some(segment) = attached() else { return false };
     let mailbox = segment.node_mailbox().and_then(|id| Mailbox::attach(ActorId(id)));
-    let envelope =
-        Envelope { handler: 0, on_crash: OnCrash::Fail, reply: None, life: 0, sender: segment.me(), trace: None };
+    let envelope = Envelope {
+        handler: 0,
+        on_crash: OnCrash::Fail,
+        reply: None,
+        carries: false,
+        life: 0,
+        sender: segment.me(),
+        trace: None,
+    };
     let is_there = mailbox.is_some_and(|mailbox| mailbox.post(&envelope, bytes, Deadline::after(PATIENCE)).is_ok());
     segment.ring_bell();
     is_there

@@ -183,6 +183,10 @@ fn answer(handler: &Handler) -> TokenStream {
         return stream(&streamed, &names, &run);
     }
     let is_result = method.output().and_then(types::result_parts).is_some();
+    if handler.kind == Kind::Call && method.reply_to().is_some() {
+        let outcome = if is_result { run } else { quote!({ #run; ::core::result::Result::Ok(()) }) };
+        return quote!(.delegate(__delivery, |(#(#names,)*), __reply_to| #outcome));
+    }
     match (handler.kind, is_result) {
         (Kind::Call, false) => quote!(.reply(__delivery, |(#(#names,)*)| #run)),
         (Kind::Call, true) => quote!(.try_reply(__delivery, |(#(#names,)*)| #run)),
@@ -277,6 +281,7 @@ fn invoke(method: &Method, receiver: Option<TokenStream>) -> TokenStream {
     let params = method.params.iter().map(|param| match param {
         Param::Context => quote!(__context),
         Param::Reason => quote!(__reason),
+        Param::ReplyTo { .. } => quote!(__reply_to),
         Param::Argument { .. } => {
             let name = names.next();
             quote!(#name)

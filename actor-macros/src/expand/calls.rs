@@ -172,15 +172,18 @@ fn arguments(block: &Block, method: &Method) -> Vec<TokenStream> {
     method.arguments().map(|ty| types::without_self(quote!(#ty), actor)).collect()
 }
 
-/// What the caller gets: the reply, or an item of it, and the handler's own error if it returns a `Result`.
+/// What the caller gets: the reply, or an item of it, and the handler's own error if it returns a `Result`, or
+/// those of the handle that it takes.
 fn reply_and_error(block: &Block, handler: &Handler) -> (TokenStream, Option<TokenStream>) {
     let actor = &block.original.self_ty;
     if let Some(Streamed { item: Some(item), error, .. }) = handler.streamed() {
         let error = error.map(|error| types::without_self(error, actor));
         return (types::without_self(quote!(#item), actor), error);
     }
+    let delegated = handler.method.reply_to().and_then(types::reply_to_parts);
     let (reply, error) = match handler.method.output() {
         _ if handler.kind == Kind::Cast => (quote!(()), None),
+        _ if delegated.is_some() => delegated.unwrap_or_default(),
         None => (quote!(()), None),
         Some(ty) => match types::result_parts(ty) {
             Some((ok, err)) => (ok, Some(err)),
@@ -193,7 +196,7 @@ fn reply_and_error(block: &Block, handler: &Handler) -> (TokenStream, Option<Tok
 fn argument_names(method: &Method) -> impl Iterator<Item = Ident> {
     let names = method.params.iter().filter_map(|param| match param {
         Param::Argument { name, .. } => Some(name.clone()),
-        Param::Context | Param::Reason => None,
+        Param::Context | Param::Reason | Param::ReplyTo { .. } => None,
     });
     names.enumerate().map(|(i, name)| name.unwrap_or_else(|| format_ident!("argument_{i}")))
 }

@@ -19,6 +19,7 @@ use crate::actor::call::Call;
 use crate::actor::error::CallError;
 use crate::actor::handler::Handler;
 use crate::actor::post::{self, Limit, PostFailure};
+use crate::actor::travel::Travellers;
 use crate::logs::Calling;
 use crate::queue::RawQueue;
 use crate::reply::{REPLY_MAX, ReplyKind, ReplySlot};
@@ -123,7 +124,7 @@ impl<M, T, E> StreamCall<M, T, E> {
         let (address, info, origin) = (self.call.address, &self.call.handler.info, open.origin());
         let posted = wire::with_buffer(|buffer| {
             self.encode(&open, buffer)?;
-            post::post_encoded(address, info, buffer, origin, || deadline)
+            post::post_encoded(address, info, buffer, origin, false, || deadline)
         });
         posted.map_err(|failure| self.call.not_posted(failure))?;
         let next = open.wait(|| deadline);
@@ -204,7 +205,7 @@ async fn begin<M, T, E>(stream: StreamCall<M, T, E>) -> Result<ItemStream<T>, Ca
     // Encoded here and now, so that nothing borrows the arguments while this future waits: they
     // need not be `Sync`.
     let mut payload = Vec::new();
-    let encoded = stream.encode(&open, &mut payload).map(|()| payload);
+    let encoded = stream.encode(&open, &mut payload).map(|()| (payload, Travellers::default()));
     let (address, info, origin) = (stream.call.address, &stream.call.handler.info, open.origin());
     let posted = post::post_async(address, info, encoded, origin, deadline).await;
     posted.map_err(|failure| stream.call.not_posted(failure))?;

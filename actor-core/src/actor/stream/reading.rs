@@ -189,7 +189,7 @@ impl Open {
                 Some(report.map_or_else(decode_error, |report| StreamError::Died(Box::new(report))))
             }
             ReplyKind::NoProc | ReplyKind::Closed => Some(StreamError::Closed(operation)),
-            ReplyKind::Error => Some(failed("an error came in the middle of the stream")),
+            ReplyKind::Error | ReplyKind::Unanswered => Some(failed("an error came in the middle of the stream")),
             ReplyKind::Failed => Some(failed(&String::from_utf8_lossy(&answer))),
         }
     }

@@ -56,8 +56,15 @@ impl Image {
     }
 
     pub(super) fn post(&self, length: usize) {
-        let envelope =
-            Envelope { handler: 1, on_crash: OnCrash::Fail, reply: None, life: 0, sender: OTHER, trace: None };
+        let envelope = Envelope {
+            handler: 1,
+            on_crash: OnCrash::Fail,
+            reply: None,
+            carries: false,
+            life: 0,
+            sender: OTHER,
+            trace: None,
+        };
         let _ = self.mailbox().post(&envelope, &[0xa5; 4096][..length.min(4096)], Deadline::Now);
     }
 
@@ -217,7 +224,7 @@ impl Image {
             match table::kind(&window) {
                 Some(Kind::Queue) => _ = window.recover_held(dead),
                 Some(Kind::Mailbox) => _ = slots::recover_writing(&window, dead),
-                Some(Kind::Replies) => reply::recover(&window, dead),
+                Some(Kind::Replies) => _ = reply::recover(&window, dead),
                 Some(Kind::Blob | Kind::Log) | None => {}
             }
             window.recover_extents(dead);
