@@ -153,10 +153,10 @@ mod waker;
 mod wire;
 
 pub use actor::{
-    Actor, ActorOptions, ActorRef, ActorStatus, Address, Call, CallError, Calls, Cast, Context, Definition, Delivery,
-    Failure, FromInfo, Gather, GatherIter, GatherStream, Handled, Info, ItemStream, Items, LaterError, Message,
-    OnCrash, Operation, Pending, Readiness, ReplyTo, Runtime, SendError, Spawn, SpawnError, SpawnOptions, StartsItself,
-    StopError, StreamCall, StreamError, Tick, TickError, TickRef, TimerRef, WatchRef, gather, handler,
+    Actor, ActorOptions, ActorRef, ActorStatus, Address, Call, CallError, Calls, Cast, Context, Cycle, Definition,
+    Delivery, Failure, FromInfo, Gather, GatherIter, GatherStream, Handled, Info, ItemStream, Items, LaterError,
+    Message, OnCrash, Operation, Pending, Readiness, ReplyTo, Runtime, SendError, Spawn, SpawnError, SpawnOptions,
+    StartsItself, StopError, StreamCall, StreamError, Tick, TickError, TickRef, TimerRef, WatchRef, gather, handler,
 };
 pub use actor_macros::{Actor, call, cast, handlers, info, init, main, terminate};
 pub use boot::StartMethod;

@@ -6,12 +6,13 @@
 //! the envelope. Nothing here knows types, handlers or restarts.
 //!
 //! Here is how a message gets in and out; [`envelope`] is what it says of itself, [`life`] what is noted of
-//! the receiver.
+//! the receiver, [`waits`] what the receiver itself waits for.
 
 mod envelope;
 mod life;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 use std::io;
 use std::task::{Context, Poll};
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub use envelope::OnCrash;
 pub(crate) use envelope::{Envelope, ReplyAddress};
 pub(crate) use life::NEWS_HANDLER;
+pub(crate) use waits::{Cause, Name, Wait};
 
 use crate::id::{ActorId, Participant};
 use crate::shm::event::Waited;

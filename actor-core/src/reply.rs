@@ -30,7 +30,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::task::{Context, Poll};
 
-pub(crate) use answer::{answer, answer_patiently, is_waited_for, poke, recover};
+pub(crate) use answer::{answer, answer_patiently, is_owed, is_waited_for, nudge, poke, recover};
 pub(crate) use duty::{Duty, Holder, carried, holder};
 #[cfg(test)]
 pub(crate) use pool::CALLS_MAX;
@@ -106,34 +106,58 @@ impl ReplySlot {
     /// Waits for the answer; its payload replaces what is in `buffer`. `None`: not before
     /// `deadline`; it can be waited for again.
     pub(crate) fn wait(&mut self, deadline: Deadline, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
+        self.wait_awake(deadline, buffer).or_else(|| self.wait_asleep(deadline, buffer))
+    }
+
+    /// [`ReplySlot::wait`] until it is time to sleep.
+    #[inline]
+    pub(crate) fn wait_awake(&mut self, deadline: Deadline, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
         let slot = self.replies.slot(self.index);
         let replied = || {
             let seen = ReplyWord(slot.word.load(Acquire)); // PAIR: replied
             (seen.state() == State::Replied).then_some(())
         };
-        if replied().is_none() && spin(self.replies.window.segment, deadline, replied).is_none() {
-            self.sleep(deadline);
-        }
+        replied().or_else(|| spin(self.replies.window.segment, deadline, replied))?;
         self.take_answer(buffer)
     }
 
     /// [`ReplySlot::wait`] for an answer that surely takes longer than a spin.
     pub(crate) fn wait_asleep(&mut self, deadline: Deadline, buffer: &mut Vec<u8>) -> Option<ReplyKind> {
-        self.sleep(deadline);
+        self.sleep(deadline, || None::<()>);
         self.take_answer(buffer)
     }
 
-    /// Sleeps until the answer is there or the deadline has passed.
+    /// [`ReplySlot::wait_asleep`] that asks `look` before each sleep.
+    ///
+    /// # Errors
+    /// What `look` gave ends the wait.
+    pub(crate) fn wait_watchfully<F>(
+        &mut self,
+        deadline: Deadline,
+        buffer: &mut Vec<u8>,
+        look: impl FnMut() -> Option<F>,
+    ) -> Result<Option<ReplyKind>, F> {
+        match self.sleep(deadline, look) {
+            Some(found) => Err(found),
+            None => Ok(self.take_answer(buffer)),
+        }
+    }
+
+    /// Sleeps until the answer is there, the deadline has passed, or `look` has found something.
     #[cold]
-    fn sleep(&self, deadline: Deadline) {
+    fn sleep<F>(&self, deadline: Deadline, mut look: impl FnMut() -> Option<F>) -> Option<F> {
         let slot = self.replies.slot(self.index);
         loop {
             let seen = ReplyWord(slot.word.load(Acquire));
             if seen.state() == State::Replied || deadline.has_passed() {
-                return;
+                return None;
             }
             let sleeping = seen.0 | ReplyWord::SLEEPS;
             if seen.0 == sleeping || slot.word.compare_exchange(seen.0, sleeping, AcqRel, Acquire).is_ok() {
+                // Who wants another look after this one changes the word as well.
+                if let Some(found) = look() {
+                    return Some(found);
+                }
                 // A change of state after this changes the word that the kernel compares.
                 Mapped::sleep(low_half(slot), sleeping as u32, deadline);
             }

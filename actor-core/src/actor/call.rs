@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::actor_ref::Address;
 use super::answers::Answers;
 use super::context;
+use super::deadlock::{self, Target};
 use super::error::{CallError, Operation};
 use super::handler::Handler;
 use super::post::{self, Limit, Origin, PostFailure};
@@ -38,6 +39,17 @@ use crate::wire;
 /// [`CallError::Died`] with the exit report at once, unless the call's policy hands it to the next
 /// life. When the actor is being restarted, the call waits in the mailbox for the next life.
 ///
+/// # Actors that wait for each other
+/// An actor that blocks in a handler answers nobody meanwhile. If the actor that it calls waits for it,
+/// by itself or by way of others, 256 in all at most, none would ever go on: the one whose wait began last
+/// gets [`CallError::WouldDeadlock`] at once, which names them all, and the others go on. To wait for room in
+/// a full mailbox counts as well, in [`Cast::send`](super::Cast::send) and here.
+///
+/// Only what blocks the thread that runs an actor's handlers counts. A handler that awaits, another
+/// thread, `main`, a process that runs a function, and who stops or joins another, are not seen: what
+/// they wait for ends with their time.
+///
+/// # Example
 /// ```
 /// use std::time::Duration;
 ///
@@ -124,7 +136,7 @@ impl<M, T, E> Call<M, T, E> {
         wire::with_buffer(|buffer| {
             let posted = post::post(self.address, self.handler, &self.message, origin, buffer, || deadline);
             posted.map_err(|failure| self.not_posted(failure))?;
-            if let Some(kind) = slot.wait(deadline, buffer) {
+            if let Some(kind) = self.await_answer(&mut slot, deadline, buffer)? {
                 return self.read(kind, buffer);
             }
             let patience = self.on_overrun(&slot);
@@ -133,6 +145,32 @@ impl<M, T, E> Call<M, T, E> {
                 None => Err(CallError::Timeout(self.operation())),
             }
         })
+    }
+
+    #[inline]
+    fn await_answer(
+        &self,
+        slot: &mut ReplySlot,
+        deadline: Deadline,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<ReplyKind>, CallError<E>> {
+        match slot.wait_awake(deadline, buffer) {
+            Some(kind) => Ok(Some(kind)),
+            None => self.await_answer_asleep(slot, deadline, buffer),
+        }
+    }
+
+    #[cold]
+    fn await_answer_asleep(
+        &self,
+        slot: &mut ReplySlot,
+        deadline: Deadline,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<ReplyKind>, CallError<E>> {
+        let operation = self.operation();
+        let target = Target { actor: self.address.actor, name: operation.name };
+        deadlock::await_answer(target, self.limit.begin(deadline), slot, deadline, buffer)
+            .map_err(|cycle| CallError::WouldDeadlock { operation, cycle })
     }
 
     pub(super) fn open_slot(&self, deadline: Deadline) -> Result<ReplySlot, CallError<E>> {
@@ -177,6 +215,7 @@ impl<M, T, E> Call<M, T, E> {
         let operation = self.operation();
         match failure {
             PostFailure::Full => CallError::Timeout(operation),
+            PostFailure::WouldDeadlock(cycle) => CallError::WouldDeadlock { operation, cycle },
             PostFailure::Closed => CallError::Closed(operation),
             PostFailure::NoProc => CallError::NoProc(operation),
             PostFailure::TooLarge { size, max } => CallError::TooLarge { operation, size, max },

@@ -24,6 +24,9 @@ use crate::wire;
 /// What was sent is in the mailbox when this returns, and outlives a crash of the actor. A send
 /// that fails gives the cast back inside its error.
 ///
+/// An actor that sends to a full mailbox while its receiver waits for it, by itself or by way of others,
+/// does not wait: see [`Call`](super::Call) about actors that wait for each other.
+///
 /// ```
 /// use std::time::Duration;
 ///
@@ -126,6 +129,7 @@ impl<M> Cast<M> {
     pub(super) fn not_sent(self, failure: PostFailure) -> SendError<M> {
         match failure {
             PostFailure::Full => SendError::Full(self),
+            PostFailure::WouldDeadlock(cycle) => SendError::WouldDeadlock { cast: self, cycle },
             PostFailure::Closed => SendError::Closed(self),
             PostFailure::NoProc => SendError::NoProc(self),
             PostFailure::TooLarge { size, max } => SendError::TooLarge { cast: self, size, max },

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use super::behaviour::Failure;
 use super::cast::Cast;
+use super::cycle::Cycle;
 use crate::exit::ExitReport;
 use crate::id::ActorId;
 use crate::wire::{DecodeError, EncodeError};
 
 /// Why a call has no reply.
 ///
-/// After [`Timeout`](CallError::Timeout) the actor may still handle the call, or have handled it;
-/// its late reply is dropped. After all others but [`Died`](CallError::Died),
-/// [`Handler`](CallError::Handler), [`Unanswered`](CallError::Unanswered), [`Decode`](CallError::Decode)
-/// and [`Failed`](CallError::Failed) it surely was not handled.
+/// After [`Timeout`](CallError::Timeout) and [`WouldDeadlock`](CallError::WouldDeadlock) the actor may
+/// still handle the call, or have handled it; its late reply is dropped. After all others but
+/// [`Died`](CallError::Died), [`Handler`](CallError::Handler), [`Unanswered`](CallError::Unanswered),
+/// [`Decode`](CallError::Decode) and [`Failed`](CallError::Failed) it surely was not handled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError<E = Infallible> {
@@ -41,6 +42,16 @@ pub enum CallError<E = Infallible> {
     /// The actor called itself and would wait for ever.
     #[error("{0} comes from the actor itself, which would wait for ever")]
     CallingSelf(Operation),
+    /// The actor waits, by itself or by way of others, for the actor that calls; see [`Call`](super::Call).
+    /// The call is given up at once. It may still be handled, as after a timeout, if it was in the mailbox
+    /// already.
+    #[error("{operation} would wait for itself: {cycle}")]
+    WouldDeadlock {
+        /// What was tried.
+        operation: Operation,
+        /// Who waits for whom.
+        cycle: Cycle,
+    },
     /// The encoded arguments do not fit into the mailbox.
     #[error("{operation}: the message has {size} bytes, of at most {max}")]
     TooLarge {
@@ -112,6 +123,15 @@ pub enum SendError<M: 'static> {
     /// The mailbox had no room in time.
     #[error("{0} found no room in the mailbox")]
     Full(Cast<M>),
+    /// The mailbox had no room, and its actor waits, by itself or by way of others, for the actor that
+    /// sends; see [`Call`](super::Call).
+    #[error("{cast} would wait for itself: {cycle}")]
+    WouldDeadlock {
+        /// What was not sent.
+        cast: Cast<M>,
+        /// Who waits for whom.
+        cycle: Cycle,
+    },
     /// The actor is stopping.
     #[error("{0} was refused: the actor is stopping")]
     Closed(Cast<M>),
@@ -146,6 +166,7 @@ impl<M> SendError<M> {
     pub fn into_cast(self) -> Cast<M> {
         match self {
             SendError::Full(cast) | SendError::Closed(cast) | SendError::NoProc(cast) => cast,
+            SendError::WouldDeadlock { cast, .. } => cast,
             SendError::TooLarge { cast, .. } | SendError::Encode { cast, .. } => cast,
             SendError::NoMemory(cast) => cast,
         }
@@ -163,6 +184,7 @@ impl<M> SendError<M> {
     fn variant(&self) -> &'static str {
         match self {
             SendError::Full(_) => "Full",
+            SendError::WouldDeadlock { .. } => "WouldDeadlock",
             SendError::Closed(_) => "Closed",
             SendError::NoProc(_) => "NoProc",
             SendError::TooLarge { .. } => "TooLarge",

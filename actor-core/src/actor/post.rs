@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::actor_ref::Address;
 use super::context;
+use super::cycle::Cycle;
+use super::deadlock::{self, Target};
 use super::error::Operation;
 use super::handler::{Handler, HandlerInfo};
 use super::travel::{self, Travellers};
@@ -37,6 +39,15 @@ impl Limit {
             Limit::Until(at) => Deadline::from(at),
         }
     }
+
+    /// When the operation has begun that was given this deadline, as far as that can be told.
+    pub(super) fn begin(self, deadline: Deadline) -> Instant {
+        let begin = match (self, deadline) {
+            (Limit::After(timeout), Deadline::At(at)) => at.checked_sub(timeout),
+            _ => None,
+        };
+        begin.unwrap_or_else(Instant::now)
+    }
 }
 
 /// Where a message comes from: who waits for its answer, and the span that it was sent in.
@@ -51,6 +62,8 @@ pub(super) struct Origin {
 pub(super) enum PostFailure {
     /// No room in time, or none ever: the actor would wait for itself.
     Full,
+    /// Nor would there ever have been any: the actor waits, by way of these, for the one that sends.
+    WouldDeadlock(Cycle),
     Closed,
     NoProc,
     TooLarge {
@@ -103,10 +116,11 @@ pub(super) fn post_encoded(
     let envelope = info.envelope(address, origin, carries);
     match mailbox.post(&envelope, payload, Deadline::Now) {
         // Room in its own mailbox is made by this very thread, and not while it waits.
-        Err(PostError::Full) if !context::is_own(address.actor) => mailbox.post(&envelope, payload, deadline())?,
-        posted => posted?,
+        Err(PostError::Full) if !context::is_own(address.actor) => {}
+        posted => return Ok(posted?),
     }
-    Ok(())
+    let target = Target { actor: address.actor, name: info.actor };
+    deadlock::post_to_full(target, &mailbox, &envelope, payload, deadline())
 }
 
 /// Encodes a message, to be posted by [`post_async`] for instance, and says which handles it carries.

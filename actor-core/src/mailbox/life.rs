@@ -63,6 +63,7 @@ impl Mailbox {
     pub(crate) fn begin_life(&self, life: u32) {
         // News was for the process of the life before.
         window::clear_flags(&self.window, flags::NEWS);
+        self.clear_wait();
         let actor = &self.window.header().actor;
         actor.handling.store(0, Relaxed);
         actor.handled.store(0, Relaxed);
@@ -80,6 +81,7 @@ impl Mailbox {
     /// Notes that nobody lives here. Called by the node after the proven death, or when nobody could be
     /// started.
     pub(crate) fn end_life(&self) {
+        self.clear_wait();
         self.window.header().actor.participant.store(0, Release);
     }
 

@@ -163,7 +163,11 @@ fn put(
 /// The window of a reply slot, if the slot is one.
 pub(super) fn attach(address: ReplyAddress) -> Option<Window> {
     let window = attached().and_then(|segment| lately::attach(segment, address.window, Kind::Replies));
-    window.filter(|window| u32::from(address.slot) < window.layout.shape.capacity)
+    window.filter(|window| has_slot(window, address))
+}
+
+fn has_slot(window: &Window, address: ReplyAddress) -> bool {
+    u32::from(address.slot) < window.layout.shape.capacity
 }
 
 /// Turns a written answer into a reply and wakes the caller. False: it was given up meanwhile.
@@ -236,6 +240,32 @@ pub(crate) fn recover(window: &Window, dead: Participant) -> Vec<Duty> {
     }
     window.recover_extents(dead);
     owed
+}
+
+/// Whether this call waits for its answer and nobody has begun to give one. For those who only look.
+pub(crate) fn is_owed(address: ReplyAddress) -> bool {
+    let window = attached().and_then(|segment| Window::look(segment, address.window, Kind::Replies));
+    let slot = window.filter(|window| has_slot(window, address)).map(|window| window.slot(u32::from(address.slot)));
+    slot.is_some_and(|slot| {
+        let seen = ReplyWord(slot.word.load(Acquire));
+        // Once taken out of its message the duty may be anybody's.
+        seen.generation() == address.generation && seen.state() == State::Waiting && seen.hops() == 0
+    })
+}
+
+/// Has the caller look again before it sleeps on, if it waits. Dead in the middle: it may not have been
+/// woken.
+pub(crate) fn nudge(address: ReplyAddress) {
+    let Some(window) = attach(address) else { return };
+    let slot = window.slot(u32::from(address.slot));
+    let mut seen = ReplyWord(slot.word.load(Acquire));
+    while seen.generation() == address.generation && seen.state() == State::Waiting {
+        // The word that a sleeper compares is another now, whether it sleeps already or not yet.
+        match slot.word.compare_exchange(seen.0, seen.0 ^ ReplyWord::NUDGED, AcqRel, Acquire) {
+            Ok(_) => return wake(&window, slot, seen),
+            Err(now) => seen = ReplyWord(now),
+        }
+    }
 }
 
 /// Whether this call waits for its answer. If not, it was answered, given up, or its caller is gone.

@@ -35,6 +35,8 @@ impl ReplyWord {
     pub(super) const ASYNC: u64 = 1 << 18;
     pub(super) const ABANDONED: u64 = 1 << 19;
     pub(super) const KIND_SHIFT: u32 = 20;
+    /// Changes, and says nothing else: whoever sleeps on the word looks again. It lies where the answer's kind will.
+    pub(super) const NUDGED: u64 = 1 << Self::KIND_SHIFT;
     const HOPS_SHIFT: u32 = 24;
     const HOPS: u64 = 0xff << Self::HOPS_SHIFT;
     const GENERATION_SHIFT: u32 = 32;

@@ -97,6 +97,11 @@ pub(crate) fn claim<'a, W: Word<u64> + 'a>(
     })
 }
 
+/// Whether [`claim`] could take it.
+pub(crate) fn is_free<W: Word<u64>>(word: &W) -> bool {
+    matches!(ExtentWord(word.load(Relaxed)).state(), State::Cold | State::Warm)
+}
+
 /// The owner has put memory behind a cold extent.
 pub(crate) fn warm<W: Word<u64>>(word: &W, me: Participant) {
     let seen = ExtentWord(word.load(Relaxed));

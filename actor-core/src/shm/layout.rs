@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::event::Event;
 use super::slots::CAPACITY_MAX;
+use super::waits::WaitLine;
 use super::words::Mapped;
 
 pub(crate) const PAGE: u64 = 4096;
@@ -33,6 +34,8 @@ pub(crate) const INLINE_MAX: u64 = SLOT_BYTES - 16;
 const CLASS_FIRST: u64 = 1024;
 const CLASS_FACTOR: u64 = 4;
 pub(crate) const CLASSES_MAX: usize = 12;
+/// Words of what an actor says that it waits for.
+pub(crate) const WAIT_WORDS: usize = 12;
 /// The largest message of any window.
 pub(crate) const MESSAGE_MAX: u64 = 1 << 30;
 
@@ -168,6 +171,8 @@ pub(crate) struct Header {
     pub(crate) log: LogLine,
     /// For each class, where the search for a free extent starts.
     pub(crate) extent_hints: [AtomicU32; CLASSES_MAX],
+    /// A mailbox: what its actor waits for.
+    pub(crate) waits: WaitLine<AtomicU64, WAIT_WORDS>,
 }
 
 /// Written once, before the window is live.

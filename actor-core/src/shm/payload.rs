@@ -184,6 +184,12 @@ impl Window {
         Ok(None)
     }
 
+    /// Whether an extent for `length` bytes is free right now.
+    pub(super) fn has_extent(&self, length: u64) -> bool {
+        let mut fitting = self.layout.classes().iter().filter(|class| length <= class.size);
+        fitting.any(|class| (0..class.count).any(|index| extent::is_free(self.extent_word(class.first + index))))
+    }
+
     fn extent_bytes(&self, number: u32) -> *mut u8 {
         let (class, index) = self.layout.extent(number).expect("the number was checked");
         // SAFETY: the layout lies inside the window.

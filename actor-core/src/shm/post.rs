@@ -219,7 +219,7 @@ impl Window {
     }
 
     #[inline]
-    fn refusal(&self) -> Option<PostError> {
+    pub(super) fn refusal(&self) -> Option<PostError> {
         if !self.is_live() {
             return Some(PostError::Gone);
         }

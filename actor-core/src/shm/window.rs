@@ -120,6 +120,15 @@ impl Window {
         Window::view(segment, id).filter(|window| window.header().fixed.kind.load(Relaxed) == kind as u32)
     }
 
+    /// The window as somebody sees it who is not attached and claims nothing. `None`: it is gone, or is
+    /// something else; what is read later may be of what comes after it, see [`Window::is_live`].
+    pub(crate) fn look(segment: &'static Segment, id: WindowId, kind: Kind) -> Option<Window> {
+        let entry = segment.table_entry(id.index)?;
+        TableWord(entry.word.load(Acquire)).is(id).then_some(())?; // PAIR: window-live
+        let window = Window::view(segment, id)?;
+        (window.header().fixed.kind.load(Relaxed) == kind as u32).then_some(window)
+    }
+
     /// The window as it lies there, without attaching: for the node and for those attached.
     pub(super) fn view(segment: &'static Segment, id: WindowId) -> Option<Window> {
         let (base, size) = segment.window_place(id.index)?;

@@ -23,4 +23,5 @@ mod memory;
 mod queue;
 mod ring;
 mod sequence;
+mod waits;
 mod wakes;

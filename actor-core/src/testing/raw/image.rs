@@ -143,7 +143,7 @@ impl Image {
         let hands = if window.hands_allocated() { u64::from(window.layout.shape.hands) * HAND_BYTES } else { 0 };
         let slots = window.layout.slots as usize;
         let heads = |at: usize, count: u32, bytes: u64| (0..count as usize).map(move |n| at + n * bytes as usize);
-        let mut spots = vec![0..640, PAGE as usize..PAGE as usize + 8 * window.layout.extents() as usize];
+        let mut spots = vec![0..768, PAGE as usize..PAGE as usize + 8 * window.layout.extents() as usize];
         spots.extend(heads(slots, window.layout.shape.capacity.min(8), SLOT_BYTES).map(|at| at..at + 48));
         if hands != 0 {
             let at = window.layout.hands as usize;
