@@ -6,6 +6,7 @@ mod actors;
 mod cleanup;
 mod compile_fail;
 mod crash;
+mod deadlock;
 mod delegated;
 mod delivery;
 mod gather;
