@@ -59,6 +59,13 @@ fn linked_pair() {
 }
 
 #[test]
+fn call_back() {
+    let printed = prints_what_it_promises("call_back", include_str!("../call_back.rs"));
+    assert!(printed.contains("would wait for itself: `Shop` <"));
+    assert!(printed.ends_with("paid, 70 are left\n"));
+}
+
+#[test]
 fn health_check() {
     let printed = prints_what_it_promises("health_check", include_str!("../health_check.rs"));
     assert!(
