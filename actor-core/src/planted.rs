@@ -65,6 +65,10 @@ pub(crate) enum Bug {
     StopInOrder,
     /// A wait is begun whose end is never told.
     ForgetTimers,
+    /// What is logged is visible before it is there.
+    PublishLogBeforeCopy,
+    /// The last that the dead have logged is not read.
+    ForgetLogs,
 }
 
 /// Whether this bug is planted in this process.
@@ -116,6 +120,8 @@ const ALL: &[Bug] = &[
     Bug::RestartTransient,
     Bug::StopInOrder,
     Bug::ForgetTimers,
+    Bug::PublishLogBeforeCopy,
+    Bug::ForgetLogs,
 ];
 
 /// Makes the moment long that a planted bug leaves between two steps.

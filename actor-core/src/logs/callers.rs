@@ -81,7 +81,7 @@ pub(super) fn end_call(context: TraceContext, segment: &Segment) {
         *entry = Some(own);
         drop(entry);
         RETURNED.lock().unwrap_or_else(PoisonError::into_inner).push(context.span);
-        segment.ring_log_bell();
+        segment.log_bell().ring();
     }
 }
 

@@ -7,7 +7,7 @@ use super::mirror::Who;
 use super::reading::Reading;
 use super::trace::TraceContext;
 use crate::id::Participant;
-use crate::shm::log_ring::Writer;
+use crate::shm::log_ring::{Found, Reader, Writer};
 use crate::shm::segment::segment;
 
 /// Reads a ring that begins with these bytes and is said to end at `tail`, and has the subscriber hear what is
@@ -20,6 +20,29 @@ pub(crate) fn read(tail: u64, bytes: &[u8]) -> u64 {
     let Some(reader) = writer.lay_down(tail, bytes) else { return 0 };
     let who = Who { name: "hostile".into(), is_actor: true, pid: 1 };
     Reading::new(segment).read_alone(reader, who)
+}
+
+/// The first text of each event that a process has logged and nobody has read. `None`: what lies there is no ring.
+pub(crate) fn left(of: Participant) -> Option<Vec<String>> {
+    let segment = segment().expect("there is memory");
+    let record = segment.record(of);
+    let Some(ring) = record.log() else { return Some(Vec::new()) };
+    let mut reader = Reader::of(segment, ring, (of, record.generation()))?;
+    reader.go_on();
+    let (mut texts, mut buffer) = (Vec::new(), Vec::new());
+    loop {
+        match reader.next(&mut buffer) {
+            Found::Nothing => return Some(texts),
+            Found::Broken => return None,
+            Found::Frame => {}
+        }
+        if let Frame::Event { values, .. } = Frame::of(&buffer)? {
+            texts.extend(values.into_iter().find_map(|(_, value)| match value {
+                Value::Str(text) => Some(text.to_owned()),
+                _ => None,
+            }));
+        }
+    }
 }
 
 /// A ring as it is after a few events.

@@ -191,7 +191,7 @@ impl Outlet {
     fn wake(&self, wake: Wake) {
         let is_time = wake == Wake::Now || matches!(&self.lock().ring, Ring::There(ring) if ring.is_filling());
         if is_time {
-            self.segment.note_log();
+            self.segment.note_log(self.segment.me());
         }
     }
 

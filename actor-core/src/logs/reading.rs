@@ -152,7 +152,7 @@ impl Reading {
         self.open.insert(name, open);
         let is_more = found == Found::Frame;
         if is_more {
-            self.segment.note_log_of(name.0);
+            self.segment.note_log(name.0);
         }
         is_more
     }
@@ -224,7 +224,7 @@ impl Reading {
         // What the handlers of its calls have logged was told before it ended, so that the next pass finds it.
         let [now, before] = std::mem::take(&mut self.ended);
         if !now.is_empty() {
-            self.segment.ring_log_bell();
+            self.segment.log_bell().ring();
         }
         self.ended[1] = now;
         before.into_iter().for_each(|(name, id)| self.close(name, id));

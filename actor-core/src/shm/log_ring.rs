@@ -1,18 +1,13 @@
 //! The ring of one process that logs: frames of bytes, one writer, one reader, in a window of its own.
 //!
-//! ```text
-//! frame: length 4 │ 0, 4 │ bytes, up to the next multiple of 8        SKIP: the next one lies at the start
-//! ```
+//! Where frames lie is decided in [`log_track`](super::log_track). The writer copies a frame behind its tail and
+//! then publishes the new tail, in one store: dead before it, there never was such a frame; dead after it, the frame
+//! is there. The reader copies it and then moves the head, which is all that the writer ever reads of it. Nobody
+//! waits: what finds no room is not written. A stopped writer keeps nobody, and a stopped reader costs events.
 //!
-//! Positions count bytes and only grow. The writer copies a frame behind its tail and then publishes the new
-//! tail, in one store: dead before it, there never was such a frame; dead after it, the frame is there. The
-//! reader copies it and then moves the head, which is all that the writer ever reads of it. Nobody waits: what
-//! finds no room is not written. A stopped writer keeps nobody, and a stopped reader costs events.
-//!
-//! No frame is split, so one copy takes it. Memory is put behind the ring chunk by chunk; where the reader
-//! has caught up, the writer starts over instead of taking another chunk, so that who logs little has little.
-//! The reader believes no number that it finds: its own position is private, a length is checked before the
-//! copy, and a ring that makes no sense is not read any more.
+//! Memory is put behind the ring chunk by chunk; where the reader has caught up, the writer starts over instead of
+//! taking another chunk, so that who logs little has little. The reader believes no number that it finds: its own
+//! position is private, a length is checked before the copy, and a ring that makes no sense is not read any more.
 
 #![allow(unsafe_code)]
 
@@ -20,21 +15,18 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::layout::{Layout, Shape};
+pub(crate) use super::log_track::FRAME_MAX;
+use super::log_track::{self, HEAD_BYTES, Place, Track, frame_bytes};
 use super::segment::Segment;
 use super::table::{self, MakeError};
 use super::window::{Kind, Window};
-use super::words::{Mapped, Memory};
+use super::words::Mapped;
 use crate::id::{Participant, WindowId};
 
 /// Bytes of a ring: some thousand events, which is a burst of a few milliseconds.
 const RING_BYTES: u64 = 512 << 10;
 /// Memory is put behind a ring in pieces of this size.
 const CHUNK_BYTES: u64 = 16 << 10;
-/// The longest frame.
-pub(crate) const FRAME_MAX: usize = 8 << 10;
-const HEAD_BYTES: u64 = 8;
-/// Instead of a length: nothing more before the end of the ring.
-const SKIP: u32 = u32::MAX;
 
 const _: () = assert!(FRAME_MAX as u64 + 2 * HEAD_BYTES <= CHUNK_BYTES && CHUNK_BYTES <= RING_BYTES);
 
@@ -82,14 +74,6 @@ impl Ring {
         Some(Ring { window, frames })
     }
 
-    fn tail(&self) -> &'static AtomicU64 {
-        &self.window.header().producers.tail
-    }
-
-    fn head(&self) -> &'static AtomicU64 {
-        &self.window.header().consumers.head
-    }
-
     /// The bytes from `offset` on.
     fn bytes(&self, offset: u64) -> *mut u8 {
         assert!(offset < RING_BYTES, "offset {offset} of {RING_BYTES}");
@@ -97,18 +81,28 @@ impl Ring {
         // checked just now.
         unsafe { self.window.base().add((self.frames + offset) as usize) }
     }
+}
 
-    /// The first word of the frame at `offset`, which is a multiple of 8.
-    fn length(&self, offset: u64) -> &'static AtomicU64 {
+impl Track for Ring {
+    type Memory = Mapped;
+
+    fn size(&self) -> u64 {
+        RING_BYTES
+    }
+
+    fn tail(&self) -> &AtomicU64 {
+        &self.window.header().producers.tail
+    }
+
+    fn head(&self) -> &AtomicU64 {
+        &self.window.header().consumers.head
+    }
+
+    fn length(&self, offset: u64) -> &AtomicU64 {
         // SAFETY: eight bytes lie there, since offset and size are multiples of 8; they are aligned, any
         // bytes are valid, and the mapping stays.
         unsafe { &*self.bytes(offset).cast::<AtomicU64>() }
     }
-}
-
-/// Bytes of the frame for so many bytes.
-const fn frame_bytes(length: usize) -> u64 {
-    (HEAD_BYTES + length as u64).next_multiple_of(HEAD_BYTES)
 }
 
 impl Writer {
@@ -149,42 +143,30 @@ impl Writer {
         if length == 0 || FRAME_MAX < length {
             return false;
         }
-        let Some(start) = self.claim(frame_bytes(length)) else { return false };
-        let offset = start % RING_BYTES;
-        // In front of the tail nobody else reads or writes.
-        self.ring.length(offset).store(length as u64, Relaxed);
-        // SAFETY: `claim` has found room for head and parts from `offset` on, within the ring and with memory
-        // behind it; private memory does not overlap it.
-        unsafe {
-            let to = self.ring.bytes(offset).add(HEAD_BYTES as usize);
-            std::ptr::copy_nonoverlapping(parts[0].as_ptr(), to, parts[0].len());
-            std::ptr::copy_nonoverlapping(parts[1].as_ptr(), to.add(parts[0].len()), parts[1].len());
-        }
-        self.tail = start + frame_bytes(length);
-        // Dead before this line: nobody will ever look at what was written.
-        Mapped::publish(self.ring.tail(), self.tail); // PAIR: log-tail
+        let bytes = frame_bytes(length);
+        let room = log_track::find_room(&self.ring, self.tail, bytes, |end| self.needs_memory(end));
+        let room = match room {
+            Ok(room) if self.get_memory(room.start % RING_BYTES + bytes) => room,
+            Ok(room) => return self.is_full_at(room.head),
+            Err(head) => return self.is_full_at(head),
+        };
+        self.full_at = None;
+        let ring = &self.ring;
+        self.tail = log_track::publish(ring, self.tail, room, length, || {
+            // SAFETY: room was found for head and parts from there on, within the ring and with memory behind it;
+            // private memory does not overlap it.
+            unsafe {
+                let to = ring.bytes(room.start % RING_BYTES).add(HEAD_BYTES as usize);
+                std::ptr::copy_nonoverlapping(parts[0].as_ptr(), to, parts[0].len());
+                std::ptr::copy_nonoverlapping(parts[1].as_ptr(), to.add(parts[0].len()), parts[1].len());
+            }
+        });
         true
     }
 
-    /// Where the next frame of so many bytes goes, having skipped the end of the ring if it goes to the start.
-    fn claim(&mut self, bytes: u64) -> Option<u64> {
-        let head = self.ring.head().load(Acquire); // PAIR: log-head
-        let used = self.tail.wrapping_sub(head);
-        let offset = self.tail % RING_BYTES;
-        let starts_over = RING_BYTES < offset + bytes || (used == 0 && self.needs_memory(offset + bytes) && offset > 0);
-        let start = if starts_over { self.tail - offset + RING_BYTES } else { self.tail };
-        // A head that no reader of ours has left is as good as one that never moves.
-        let has_room = used <= RING_BYTES && start + bytes - self.tail + used <= RING_BYTES;
-        if !has_room || !self.get_memory(start % RING_BYTES + bytes) {
-            self.full_at = Some(head);
-            return None;
-        }
-        self.full_at = None;
-        if starts_over {
-            // Before the tail moves, so that whoever sees the tail sees this.
-            self.ring.length(offset).store(u64::from(SKIP), Relaxed);
-        }
-        Some(start)
+    fn is_full_at(&mut self, head: u64) -> bool {
+        self.full_at = Some(head);
+        false
     }
 
     /// Behind each frame there is memory for a SKIP, unless the ring ends there.
@@ -224,46 +206,30 @@ impl Reader {
         if self.is_broken {
             return Found::Broken;
         }
-        let tail = self.ring.tail().load(Acquire); // PAIR: log-tail
-        let found = self.next_before(tail, buffer);
-        self.is_broken = found == Found::Broken;
-        found
-    }
-
-    fn next_before(&mut self, tail: u64, buffer: &mut Vec<u8>) -> Found {
-        loop {
-            let there = tail.wrapping_sub(self.head);
-            if there == 0 {
-                return Found::Nothing;
-            }
-            let offset = self.head % RING_BYTES;
-            let length = self.ring.length(offset).load(Relaxed);
-            if length == u64::from(SKIP) && offset != 0 && RING_BYTES - offset <= there && there <= RING_BYTES {
-                self.head += RING_BYTES - offset;
-                continue;
-            }
-            let fits = 0 < length && length <= FRAME_MAX as u64 && there <= RING_BYTES;
-            let bytes = frame_bytes(length.min(FRAME_MAX as u64) as usize);
-            if !fits || there < bytes || RING_BYTES < offset + bytes {
+        let (offset, length, next) = match log_track::find_frame(&self.ring, self.head) {
+            Place::Frame { offset, length, next } => (offset, length, next),
+            Place::Nothing => return Found::Nothing,
+            Place::Broken => {
+                self.is_broken = true;
                 return Found::Broken;
             }
-            buffer.clear();
-            buffer.reserve(length as usize);
-            // SAFETY: the frame was checked to lie within the ring, and `reserve` made room. What a broken
-            // writer does meanwhile gives other bytes, which are bytes, too.
-            unsafe {
-                let from = self.ring.bytes(offset).add(HEAD_BYTES as usize);
-                std::ptr::copy_nonoverlapping(from, buffer.as_mut_ptr(), length as usize);
-                buffer.set_len(length as usize);
-            }
-            self.head += bytes;
-            return Found::Frame;
+        };
+        buffer.clear();
+        buffer.reserve(length);
+        // SAFETY: the frame was checked to lie within the ring, and `reserve` made room. What a broken writer does
+        // meanwhile gives other bytes, which are bytes, too.
+        unsafe {
+            let from = self.ring.bytes(offset).add(HEAD_BYTES as usize);
+            std::ptr::copy_nonoverlapping(from, buffer.as_mut_ptr(), length);
+            buffer.set_len(length);
         }
+        self.head = next;
+        Found::Frame
     }
 
     /// Lets the writer have the room of what was read.
     pub(crate) fn give_room(&self) {
-        self.ring.head().store(self.head, Release); // PAIR: log-head
+        log_track::give_room(&self.ring, self.head);
     }
 
     /// Events that the writer has dropped since the last call.
@@ -277,6 +243,14 @@ impl Reader {
     /// Gives the ring back. Its writer is dead, and nobody else has it.
     pub(crate) fn take_down(self) {
         table::take_down(&self.ring.window);
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Reader {
+    /// Goes on where the one reader has come: what lies before that may be written over.
+    pub(crate) fn go_on(&mut self) {
+        self.head = self.ring.head().load(Acquire);
     }
 }
 

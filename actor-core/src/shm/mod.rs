@@ -15,6 +15,7 @@ pub(crate) mod lately;
 pub(crate) mod layout;
 pub(crate) mod line;
 pub(crate) mod log_ring;
+mod log_track;
 #[cfg(test)]
 mod models;
 pub(crate) mod payload;

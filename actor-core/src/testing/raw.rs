@@ -99,6 +99,12 @@ pub fn log_ring(tail: u64, bytes: &[u8]) -> u64 {
     logs::door::read(tail, bytes)
 }
 
+/// The texts of the events that a process has logged and the node has not read, the first of each. `None`: what lies
+/// there is not what a process leaves behind at any moment.
+pub fn log_left(participant: u16) -> Option<Vec<String>> {
+    logs::door::left(Participant(participant))
+}
+
 /// A ring as a process leaves it.
 pub fn log_sample() -> Vec<u8> {
     logs::door::sample()

@@ -60,6 +60,8 @@ const CONTROLS: &[Control] = &[
     control("RestartTransient", "simulate"),
     control("StopInOrder", "simulate"),
     control("ForgetTimers", "simulate"),
+    control("PublishLogBeforeCopy", "logs"),
+    control("ForgetLogs", "logs"),
 ];
 
 /// How long a mode may look for a bug.

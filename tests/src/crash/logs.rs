@@ -3,7 +3,10 @@
 //! A victim has logged something, stands still, logs twice more and stands still again. It is led so many
 //! instructions on its way and killed there. What is heard of it must be a beginning of what it has logged, whole and
 //! in order, all of it if it has come to the end; and its ring must be gone. Meanwhile somebody else logs and is heard.
+//! After all that cases are gone through once, and what every instruction leaves behind is looked at (`images`).
 //! The mode must not count a death that was not where it was meant to be.
+
+mod images;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use actor_core::prelude::*;
 use actor_core::process::Process;
-use actor_core::testing::Snapshot;
+use actor_core::testing::{Snapshot, proof};
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -35,6 +38,9 @@ const WEDGED: Duration = Duration::from_secs(10);
 const MOST_MIN: u64 = 6;
 const MOST_MAX: u64 = 15;
 
+/// For so many runs, a case is gone through once.
+const RUNS_PER_IMAGES: u64 = 100;
+
 /// What a victim does between its two stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Case {
@@ -44,15 +50,19 @@ enum Case {
     First,
     /// In a span, which is told, recorded in and closed.
     Span,
-    /// So long that the ring needs memory and starts over.
+    /// So long that the ring needs memory.
     Long,
+    /// So long that the ring starts over, where what was before has been read.
+    Over,
 }
 
-/// On the board: how many events the victim knows to have logged, and whether it has come to the end.
+/// On the board: how many events the victim knows to have logged, whether it has come to the end, and its number
+/// among those who take part.
 const SAID: usize = 0;
 const OVER: usize = 1;
+const WHO: usize = 2;
 
-const CASES: [Case; 4] = [Case::Events, Case::First, Case::Span, Case::Long];
+const CASES: [Case; 5] = [Case::Events, Case::First, Case::Span, Case::Long, Case::Over];
 /// Bytes of the text of a long event.
 const LONG: usize = 3900;
 
@@ -63,6 +73,7 @@ impl Case {
             Case::First => 0,
             Case::Events | Case::Span => 1,
             Case::Long => 3,
+            Case::Over => 4,
         }
     }
 }
@@ -74,7 +85,7 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     }
     let mut chance = Chance::new(plan.seed);
     Heard::listen(true);
-    let notes = Board::new(2);
+    let notes = Board::new(3);
     let before = Snapshot::take();
     let witness = Witness.spawn().map_err(|error| Kind::Orphan.fault(format!("no actor can be started: {error}")))?;
     let trials = Trials { witness, notes };
@@ -115,31 +126,56 @@ impl Trials {
             tally.runs += 1;
             tally.kills += 1;
         }
-        Ok(())
+        // A short run goes through one case, and a usual one through all.
+        let cases = (1 + tally.runs / RUNS_PER_IMAGES).min(CASES.len() as u64);
+        let first = chance.below(CASES.len() as u64) as usize;
+        self.images(CASES.iter().cycle().skip(first).take(cases as usize), tally)
     }
 
     /// Leads a victim so many instructions on its way, or to the end of it, and kills it there. Gives how many these
     /// were.
     fn die(&self, case: Case, steps: usize, number: u64) -> Result<usize, Fault> {
-        self.notes.iter().for_each(|note| note.store(0, Ordering::Relaxed));
-        let victim = Process::spawn(log, (case, self.notes.clone()));
-        let victim = victim.map_err(|error| Kind::Orphan.fault(format!("no victim: {error}")))?;
-        let lost = |error: std::io::Error| Kind::Orphan.fault(format!("nobody can be led: {error}"));
-        let stepped = Stepped::take_over(victim.pid()).map_err(lost)?;
+        let (victim, stepped) = self.victim(case)?;
         let mut made = 0;
-        while steps != made && self.notes[OVER].load(Ordering::Relaxed) == 0 {
-            let is_awake = stepped.step().map_err(lost)? != Step::Asleep;
-            Kind::Wedged.unless(is_awake, || "whoever logs sleeps".to_owned())?;
+        while steps != made && self.lead(&stepped)? {
             made += 1;
         }
         let pid = victim.pid();
-        victim.kill().map_err(|error| Kind::Wedged.fault(format!("the victim cannot be killed: {error}")))?;
-        drop(victim.join());
+        self.bury(victim)?;
         // What is heard of the witness now comes behind the last of the dead, or nearly so.
         self.witness.is_heard(number)?;
         check(case, pid, self.notes[SAID].load(Ordering::Relaxed))?;
         Ok(made)
     }
+
+    /// A victim that stands still between what it has said and what it is to say.
+    fn victim(&self, case: Case) -> Result<(Process<()>, Stepped), Fault> {
+        self.notes.iter().for_each(|note| note.store(0, Ordering::Relaxed));
+        let victim = Process::spawn(log, (case, self.notes.clone()));
+        let victim = victim.map_err(|error| Kind::Orphan.fault(format!("no victim: {error}")))?;
+        let stepped = Stepped::take_over(victim.pid()).map_err(lost)?;
+        Ok((victim, stepped))
+    }
+
+    /// Has it execute an instruction. False: it has come to the end.
+    fn lead(&self, stepped: &Stepped) -> Result<bool, Fault> {
+        if self.notes[OVER].load(Ordering::Relaxed) != 0 {
+            return Ok(false);
+        }
+        let is_awake = stepped.step().map_err(lost)? != Step::Asleep;
+        Kind::Wedged.unless(is_awake, || "whoever logs sleeps".to_owned())?;
+        Ok(true)
+    }
+
+    fn bury(&self, victim: Process<()>) -> Result<(), Fault> {
+        victim.kill().map_err(|error| Kind::Wedged.fault(format!("the victim cannot be killed: {error}")))?;
+        drop(victim.join());
+        Ok(())
+    }
+}
+
+fn lost(error: std::io::Error) -> Fault {
+    Kind::Orphan.fault(format!("nobody can be led: {error}"))
 }
 
 /// What was heard of a dead process is a beginning of what it has logged, and no less than it knew of.
@@ -154,12 +190,13 @@ fn check(case: Case, pid: u32, least: u64) -> Result<(), Fault> {
 }
 
 fn text(case: Case, number: u64) -> String {
-    let length = if case == Case::Long { LONG } else { 20 };
+    let length = if matches!(case, Case::Long | Case::Over) { LONG } else { 20 };
     (0..length).map(|at| char::from(b'a' + ((at as u64 + number) % 26) as u8)).collect()
 }
 
 fn log((case, notes): (Case, Board)) {
     let texts: Vec<String> = (0..case.before() + 2).map(|number| text(case, number)).collect();
+    notes[WHO].store(u64::from(proof::me()), Ordering::Relaxed);
     let (before, rest) = texts.split_at(case.before() as usize);
     let mut number = 0_u64;
     let mut say = |text: &str| {

@@ -18,6 +18,7 @@ mod death;
 mod extents;
 mod garbage;
 mod hands;
+mod logs;
 mod mailbox;
 mod memory;
 mod queue;
