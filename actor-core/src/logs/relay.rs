@@ -193,6 +193,8 @@ pub(super) fn count(heard: u64, dropped: u64) {
 fn run(segment: &'static Segment) {
     IS_LOG_THREAD.set(true);
     callsite::register(&CHANGES);
+    // What has changed before that, nobody was told of.
+    look_at_level(segment);
     let mut reading = Reading::new(segment);
     loop {
         segment.log_bell().wait(reading.look_again());
