@@ -8,13 +8,13 @@
 //!   number 1
 //!   number 2
 //!   number 3
-//!   process `count` (pid 4711) died of signal 6 (SIGABRT)
+//!   process `process-2` (pid 4711) died of signal 6 (SIGABRT)
 //!   through the pipe: that was all
 //! in tokio:
 //!   number 1
 //!   number 2
 //!   number 3
-//!   process `count` (pid 4712) died of signal 6 (SIGABRT)
+//!   process `process-4` (pid 4712) died of signal 6 (SIGABRT)
 //!   through the pipe: that was all
 //! asked in vain, answered all the same: this is answer 2
 //! joined at once: 42

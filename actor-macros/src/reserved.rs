@@ -75,11 +75,11 @@ mod tests {
         matches!(&*block.self_ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "ActorRef"))
     }
 
-    /// Those that have a `self`, and can be called from outside: nobody can have `Sealed` in scope.
+    /// Those that have a `self`, and can be called from outside: nobody can have `Sealed` or `Source` in scope.
     fn methods(block: &ItemImpl) -> Vec<String> {
         let functions = block.items.iter().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None });
         let of = block.trait_.as_ref().and_then(|(_, path, _)| path.segments.last());
-        let is_sealed = of.is_some_and(|last| last.ident == "Sealed");
+        let is_sealed = of.is_some_and(|last| last.ident == "Sealed" || last.ident == "Source");
         let is_open =
             |f: &&syn::ImplItemFn| !is_sealed && (of.is_some() || matches!(f.vis, syn::Visibility::Public(_)));
         let methods = functions.filter(is_open).filter(|f| f.sig.receiver().is_some());

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use actor_core::testing::Snapshot;
 use actor_tests::watch::{self, bound, wait_for};
-use actor_tests::{groups, memory};
+use actor_tests::{foreign, groups, memory};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempDir;
 
@@ -218,6 +218,7 @@ impl Trial {
         command.env(MARK, &self.mark).env("TMPDIR", self.temporary.path()).env(START_METHOD, self.method.name());
         command.env("RUST_BACKTRACE", "0").process_group(0);
         command.stdin(Stdio::null()).stdout(output()).stderr(output());
+        foreign::hear_signals(command);
     }
 
     /// Runs a command to its end.

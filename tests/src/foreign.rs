@@ -93,6 +93,21 @@ pub fn sleep_in_c(seconds: u32) {
     }
 }
 
+/// Has a program hear of the signals of a terminal, though whoever has started this one ignores them, as `nohup`
+/// and shells do for what runs in the background.
+pub fn hear_signals(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let hear = || {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+            // SAFETY: The disposition is one of the two that need no function.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: Between fork and exec the closure makes one kind of system call and touches no memory.
+    unsafe { command.pre_exec(hear) };
+}
+
 /// From now on SIGTERM does nothing to this process.
 pub fn ignore_sigterm() {
     // SAFETY: The disposition is one of the two that need no function.
