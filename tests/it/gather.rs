@@ -40,7 +40,9 @@ impl Squarer {
     /// Answers when somebody opens the gate.
     #[call]
     fn gated(&self, n: usize) -> usize {
-        self.gate.as_ref().map(|gate| gate.recv().expect("it is open"));
+        if let Some(gate) = &self.gate {
+            gate.recv().expect("it is open")
+        }
         n
     }
 

@@ -98,7 +98,7 @@ fn a_message_that_is_handed_out_again_has_the_handles_again_that_it_carries() {
     isolated(|| {
         let ((app, back), front) = (supervised(), clerk());
         for _ in 0..10 {
-            assert_eq!(front.pass_on_to_take_again(back.clone()).wait().unwrap(), 2);
+            assert_eq!(front.pass_on_to_take_again(back).wait().unwrap(), 2);
         }
         front.stop().unwrap();
         app.stop().unwrap();
@@ -110,7 +110,7 @@ fn whoever_has_got_the_handle_dies_over_it() {
     isolated(|| {
         let ((app, back), front) = (supervised(), clerk());
         for _ in 0..10 {
-            let (of, reason) = death(ask(front.pass_on_to_die(back.clone())));
+            let (of, reason) = death(ask(front.pass_on_to_die(back)));
             assert!(of == back.id() && is_abort(&reason), "{reason}");
         }
         assert!(front.is_alive());
@@ -124,14 +124,14 @@ fn who_has_passed_the_handle_on_may_die() {
     isolated(|| {
         let back = clerk();
         let front = clerk();
-        let asking = ask(front.pass_on(back.clone()));
+        let asking = ask(front.pass_on(back));
         until_kept(&back, 1);
         front.kill().unwrap();
         // In the middle of its handler, whatever its policy: the call is another's by then.
-        let crashed = ask(clerk().pass_on_and_crash(back.clone()));
+        let crashed = ask(clerk().pass_on_and_crash(back));
         until_kept(&back, 2);
         let (app, front) = supervised();
-        let died = ask(front.pass_on_and_die(back.clone()));
+        let died = ask(front.pass_on_and_die(back));
         until("it was passed on by both lives", || back.count().wait().unwrap() == (4, 4));
         back.answer(5).send().unwrap();
         for asking in [asking, crashed, died] {
@@ -148,7 +148,7 @@ fn a_handle_in_a_message_that_nobody_handles_is_an_error_at_the_caller() {
         let (back, front) = (clerk(), clerk());
         back.sleep().send().unwrap();
         until("it sleeps", || back.status().unwrap().handling.is_some());
-        let asking: Vec<_> = (0..3).map(|_| ask(front.pass_on(back.clone()))).collect();
+        let asking: Vec<_> = (0..3).map(|_| ask(front.pass_on(back))).collect();
         until("they are queued", || back.status().unwrap().queued == 3);
         back.kill().unwrap();
         for asking in asking {
@@ -172,7 +172,7 @@ fn a_handle_waits_in_the_mailbox_for_the_next_life() {
         let ((app, back), front) = (supervised(), clerk());
         back.sleep().send().unwrap();
         until("it sleeps", || back.status().unwrap().handling.is_some());
-        let asking = ask(front.pass_on(back.clone()));
+        let asking = ask(front.pass_on(back));
         until("it is queued", || back.status().unwrap().queued == 1);
         back.kill().unwrap();
         until_kept(&back, 1);
@@ -187,7 +187,7 @@ fn a_handle_waits_in_the_mailbox_for_the_next_life() {
 fn a_caller_that_dies_wants_nothing_any_more() {
     isolated(|| {
         let clerk = clerk();
-        let caller = Process::spawn(|clerk: ActorRef<Clerk>| drop(clerk.keep().wait()), clerk.clone()).unwrap();
+        let caller = Process::spawn(|clerk: ActorRef<Clerk>| drop(clerk.keep().wait()), clerk).unwrap();
         until_kept(&clerk, 1);
         caller.kill().unwrap();
         let _ = caller.join();

@@ -6,11 +6,11 @@ use super::*;
 fn another_actor_answers() {
     isolated(|| {
         let (front, back) = (clerk(), clerk());
-        let asking = ask(front.pass_on(back.clone()));
+        let asking = ask(front.pass_on(back));
         until_kept(&back, 1);
         back.answer(7).send().unwrap();
         assert_eq!(asking.join().unwrap().unwrap(), 7);
-        assert_eq!(front.pass_job_on(back.clone(), 8).wait().unwrap(), 8, "within other data, in a call");
+        assert_eq!(front.pass_job_on(back, 8).wait().unwrap(), 8, "within other data, in a call");
         front.stop().unwrap();
         back.stop().unwrap();
     });
@@ -26,7 +26,7 @@ fn a_handle_goes_round_and_is_still_the_only_one() {
         for hop in 0..600 {
             let next = if hop % 3 == 0 { hop } else { hop + 1 };
             let from = ring.iter().position(|clerk| clerk.count().wait().unwrap() == (1, 1)).expect("one has it");
-            ring[from].pass_kept_on(ring[next % 2].clone()).send().unwrap();
+            ring[from].pass_kept_on(ring[next % 2]).send().unwrap();
             until_kept(&ring[next % 2], 1);
         }
         ring.iter().for_each(|clerk| clerk.answer(3).send().unwrap());
