@@ -29,14 +29,14 @@ use crate::id::ActorId;
 ///     /// Calls the one that waits for this very answer.
 ///     #[call]
 ///     fn reply_to(&self, asking: ActorRef<Clerk>) -> Vec<String> {
-///         match asking.name().wait() {
+///         match asking.title().wait() {
 ///             Err(CallError::WouldDeadlock { cycle, .. }) => vec![cycle.to_string()],
 ///             other => vec![format!("{other:?}")],
 ///         }
 ///     }
 ///
 ///     #[call]
-///     fn name(&self) -> String {
+///     fn title(&self) -> String {
 ///         "clerk".to_owned()
 ///     }
 /// }
