@@ -204,7 +204,7 @@ pub fn cast(_options: TokenStream, input: TokenStream) -> TokenStream {
 /// messages.
 ///
 /// The method takes `&mut self` or `&self`, one argument whose type decides what it is told (`Down`,
-/// `ExitSignal`, or `Info` for all that no other handler takes), and where it likes a
+/// `ExitSignal`, `Tick`, `Readiness`, or `Info` for all that no other handler takes), and where it likes a
 /// `&mut Context<Self>`. It may be `async`. It returns nothing, or `Result<(), E>` whose `Err` ends the
 /// actor as `Failed`.
 ///

@@ -24,7 +24,7 @@ fn smoke() {
 }
 
 #[test]
-fn t17_a_call_back_is_refused_at_once_and_names_the_cycle() {
+fn t_17_a_call_back_is_refused_at_once_and_names_the_cycle() {
     isolated_for_both(|| {
         let ([a, b], outcomes) = clerks();
         for _ in 0..20 {
@@ -38,7 +38,7 @@ fn t17_a_call_back_is_refused_at_once_and_names_the_cycle() {
 }
 
 #[test]
-fn t17_a_ring_is_found_by_who_closes_it() {
+fn t_17_a_ring_is_found_by_who_closes_it() {
     isolated(|| {
         let (clerks, outcomes) = clerks::<12>();
         for length in [3, clerks.len()] {

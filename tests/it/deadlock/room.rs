@@ -27,7 +27,7 @@ fn flood_each_other([a, b]: &[ActorRef<Clerk>; 2], outcomes: &Queue<Outcome>, le
 }
 
 #[test]
-fn t17_of_two_full_mailboxes_one_gives_a_cast_back() {
+fn t_17_of_two_full_mailboxes_one_gives_a_cast_back() {
     isolated_and_long(|| {
         let (clerks, outcomes) = clerks();
         for _ in 0..100 {
@@ -41,7 +41,7 @@ fn t17_of_two_full_mailboxes_one_gives_a_cast_back() {
 
 /// These lie in memory of which there is less than there are slots.
 #[test]
-fn t17_the_same_for_large_messages() {
+fn t_17_the_same_for_large_messages() {
     isolated_and_long(|| {
         let (clerks, outcomes) = clerks();
         for _ in 0..20 {
@@ -52,7 +52,7 @@ fn t17_the_same_for_large_messages() {
 }
 
 #[test]
-fn t17_a_call_and_a_full_mailbox_are_a_cycle_too() {
+fn t_17_a_call_and_a_full_mailbox_are_a_cycle_too() {
     isolated_and_long(|| {
         let ([a, b], outcomes) = clerks();
         for _ in 0..100 {
