@@ -3,11 +3,10 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::{Errno, Result};
 
-use super::poll;
+use super::{poll, timespec};
 use crate::planted::planted;
 
 /// `int epoll_create1(EPOLL_CLOEXEC)` - makes an empty interest list, closed on exec.
@@ -83,10 +82,6 @@ pub(crate) fn wait_readable(sources: &[BorrowedFd<'_>], timeout: Option<Duration
             return Ok(first);
         }
     }
-}
-
-fn timespec(timeout: Duration) -> Option<Timespec> {
-    Some(Timespec { tv_sec: i64::try_from(timeout.as_secs()).ok()?, tv_nsec: timeout.subsec_nanos().into() })
 }
 
 #[cfg(test)]

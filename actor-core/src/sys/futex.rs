@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags};
-use rustix::time::Timespec;
 
+use super::timespec;
 use crate::planted::planted;
 
 /// Why a [`wait`] came back.
@@ -60,10 +60,6 @@ pub(crate) fn wake(word: &AtomicU32, count: u32) -> usize {
 
 fn flags() -> Flags {
     if planted!(PrivateFutex) { Flags::PRIVATE } else { Flags::empty() }
-}
-
-fn timespec(timeout: Duration) -> Option<Timespec> {
-    Some(Timespec { tv_sec: i64::try_from(timeout.as_secs()).ok()?, tv_nsec: timeout.subsec_nanos().into() })
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, Timespec};
 use rustix::io::{Errno, Result, retry_on_intr};
 
+use super::timespec;
+
 /// What is asked of a descriptor, and what is found of it.
 pub(crate) use rustix::event::PollFlags as Flags;
 
@@ -44,10 +46,6 @@ pub(crate) fn look(source: BorrowedFd<'_>, flags: Flags) -> Result<Flags> {
 /// `EINVAL` or `ENOTTY` of what is not read by bytes.
 pub(crate) fn readable_bytes(source: BorrowedFd<'_>) -> Result<u64> {
     rustix::io::ioctl_fionread(source)
-}
-
-fn timespec(timeout: Duration) -> Option<Timespec> {
-    Some(Timespec { tv_sec: i64::try_from(timeout.as_secs()).ok()?, tv_nsec: timeout.subsec_nanos().into() })
 }
 
 #[cfg(test)]
