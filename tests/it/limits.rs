@@ -92,9 +92,10 @@ fn x_01_no_number_of_descriptors_is_the_end_of_a_program_that_begins() {
             let script = format!("ulimit -n {limit} && exec \"$@\"");
             let ended = trial.run(command.args(["-c", &script, "sh", PLAIN_MAIN]));
             // One that has no descriptor for its libraries does not begin.
+            let has_begun = ended.text.lines().any(|line| line.starts_with("main:"));
             match ended.status.code() {
                 Some(0) => well += 1,
-                _ if !ended.text.contains("main:") => {}
+                _ if !has_begun => {}
                 Some(1) if ended.text.contains("Too many open files") => refused += 1,
                 _ => panic!("{}: {}", ended.status, ended.text),
             }

@@ -114,27 +114,33 @@ pub(super) fn find(context: TraceContext) -> Option<Held> {
     entry(context.span).as_ref().filter(|entry| entry.number == context.span).map(|entry| entry.held.another())
 }
 
-/// Calls that have returned by now: what their handlers have logged will have been read after the next pass.
-pub(super) fn returned() -> Vec<u64> {
-    std::mem::take(&mut RETURNED.lock().unwrap_or_else(PoisonError::into_inner))
+/// Calls that have returned by now, and casts that were handled: what their handlers have logged will have been
+/// read after the next pass.
+pub(super) fn handled(segment: &Segment) -> Vec<u64> {
+    let mut handled = std::mem::take(&mut *RETURNED.lock().unwrap_or_else(PoisonError::into_inner));
+    if CASTS_HELD.load(Relaxed) != 0 {
+        for at in (0..CASTS).filter(|at| segment.take_cast(*at)) {
+            handled.extend(entry(at as u64).as_ref().filter(|entry| entry.cast_at.is_some()).map(|entry| entry.number));
+        }
+    }
+    handled
 }
 
-/// Lets go of the spans of these calls.
-pub(super) fn let_go(returned: &[u64]) {
-    for number in returned {
+/// Lets go of the spans of these messages.
+pub(super) fn let_go(handled: &[u64]) {
+    for number in handled {
         let own = entry(*number).take_if(|entry| entry.number == *number);
         forget(own);
     }
 }
 
-/// Lets go of the spans of casts that were handled, or not for too long. True: there are others.
-pub(super) fn look_after_casts(segment: &Segment) -> bool {
+/// Lets go of the spans of casts that nobody has handled for too long. True: there are others.
+pub(super) fn look_after_casts() -> bool {
     if CASTS_HELD.load(Relaxed) == 0 {
         return false;
     }
-    for (number, _) in ENTRIES.iter().enumerate() {
-        let was_handled = segment.take_cast(number);
-        let is_over = |entry: &mut Entry| entry.cast_at.is_some_and(|at| was_handled || CAST_PATIENCE < at.elapsed());
+    for number in 0..CASTS {
+        let is_over = |entry: &mut Entry| entry.cast_at.is_some_and(|at| CAST_PATIENCE < at.elapsed());
         let over = entry(number as u64).take_if(is_over);
         forget(over);
     }

@@ -26,6 +26,8 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGERING_MAX: usize = 4096;
 /// How soon to look again for casts that were handled.
 const CASTS_AGAIN: Duration = Duration::from_millis(20);
+/// Handled messages whose spans are held until all has been read that was logged about them.
+const HANDLED_MAX: usize = 4096;
 /// Senders whose rings are read in the midst of a receiver's.
 const NESTED_MAX: u32 = 16;
 /// What is read of one process before others get their turn.
@@ -43,6 +45,8 @@ pub(super) struct Reading {
     lingering: VecDeque<(Instant, Name, u64)>,
     /// Spans that ended in this pass, and in the one before.
     ended: [Vec<(Name, u64)>; 2],
+    /// Messages of this process that were handled before what is being read, see [`callers`].
+    handled: Vec<u64>,
     are_casts_held: bool,
     buffer: Vec<u8>,
 }
@@ -61,6 +65,7 @@ impl Reading {
             open: HashMap::new(),
             lingering: VecDeque::new(),
             ended: [Vec::new(), Vec::new()],
+            handled: Vec::new(),
             are_casts_held: false,
             buffer: Vec::new(),
         }
@@ -76,19 +81,23 @@ impl Reading {
 
     /// Reads what there is to be read.
     pub(super) fn pass(&mut self, dead: VecDeque<Dead>) {
-        let returned = callers::returned();
-        let mut logged = Vec::new();
+        // Before anything is read: a message that is handled during this may have been logged about behind
+        // what is read of its handler.
+        self.handled.append(&mut callers::handled(self.segment));
+        let (mut logged, mut is_more) = (Vec::new(), false);
         self.segment.take_logs(|who| logged.push(who));
         for participant in logged {
             if let Some((generation, who)) = relay::open(self.segment, participant) {
                 let name = (participant, generation);
                 self.open(name, || who);
-                self.read(name, NESTED_MAX);
+                is_more |= self.read(name, NESTED_MAX);
             }
         }
         dead.into_iter().for_each(|dead| self.read_last(dead));
-        callers::let_go(&returned);
-        self.are_casts_held = callers::look_after_casts(self.segment);
+        if !is_more || HANDLED_MAX < self.handled.len() {
+            callers::let_go(&std::mem::take(&mut self.handled));
+        }
+        self.are_casts_held = callers::look_after_casts();
         self.forget_lingering();
     }
 

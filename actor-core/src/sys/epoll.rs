@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::{Errno, Result};
 
-use super::{poll, timespec};
+use super::poll;
+use super::timespec::timespec;
 use crate::planted::planted;
 
 /// `int epoll_create1(EPOLL_CLOEXEC)` - makes an empty interest list, closed on exec.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags};
 
-use super::timespec;
+use super::timespec::timespec;
 use crate::planted::planted;
 
 /// Why a [`wait`] came back.

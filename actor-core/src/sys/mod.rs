@@ -29,18 +29,10 @@ pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod signal;
+mod timespec;
 pub(crate) mod vfork;
-
-use std::time::Duration;
-
-use rustix::time::Timespec;
 
 /// The error number of a system call; converts into [`std::io::Error`] by `?`.
 pub(crate) use rustix::io::Errno;
 /// What identifies and signals a process.
 pub(crate) use rustix::process::{Pid, Signal};
-
-/// A time in the form that system calls take; nothing for one that they cannot say, which is for ever.
-fn timespec(timeout: Duration) -> Option<Timespec> {
-    Some(Timespec { tv_sec: i64::try_from(timeout.as_secs()).ok()?, tv_nsec: timeout.subsec_nanos().into() })
-}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, Timespec};
 use rustix::io::{Errno, Result, retry_on_intr};
 
-use super::timespec;
+use super::timespec::timespec;
 
 /// What is asked of a descriptor, and what is found of it.
 pub(crate) use rustix::event::PollFlags as Flags;
