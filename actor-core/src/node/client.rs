@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::request::{Answer, Counters, DeadLetter, LINKS_MAX, Request};
 use super::thread;
 use crate::boot::StartMethod;
-use crate::id::{ActorId, Participant, ProcessId};
+use crate::exit::ExitReport;
+use crate::id::{ActorId, Participant, ProcessId, WindowId};
 use crate::mailbox::{Envelope, Mailbox, OnCrash, PostError, ReplyAddress};
 use crate::reply::{OpenError, Purpose, ReplyKind, ReplySlot};
 use crate::shm::segment::{self, Segment};
@@ -264,6 +265,14 @@ pub fn dead_letters(max: usize) -> io::Result<Vec<DeadLetter>> {
         Ok(Answer::DeadLetters(letters)) => Ok(letters),
         Ok(other) => Err(io::Error::other(format!("the node answered {other:?}"))),
         Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// How somebody ended who died with this in its hands, if the node still knows.
+pub(crate) fn obituary(left: WindowId, dead: ProcessId) -> Option<ExitReport> {
+    match ask(&Request::Obituary { left, dead }, Deadline::after(AT_HAND)) {
+        Ok(Answer::Obituary(report)) => Some(*report),
+        Ok(_) | Err(_) => None,
     }
 }
 

@@ -34,16 +34,18 @@ impl Node {
             if window.is_trim_asked() {
                 self.after(TRIM_AFTER, Timer::Trim(index));
             }
-            if table::kind(&window) == Some(Kind::Queue) {
+            if table::kind(&window).is_some_and(Kind::is_held) {
                 self.free_if_unused(&window);
             }
         }
     }
 
-    /// Takes a queue down that nobody has a handle on, and to which none can be under way.
+    /// Takes a window down that nobody has a handle on, and to which none can be under way.
     pub(super) fn free_if_unused(&mut self, window: &Window) {
         let is_attached = |who: Participant| self.segment.record(who).is_attached(window.id.index);
-        table::take_down_unused(window, is_attached);
+        if table::take_down_unused(window, is_attached) {
+            self.obituaries.forget(window.id);
+        }
     }
 
     /// Gives back what large messages have left, unless there are new ones.

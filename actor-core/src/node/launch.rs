@@ -308,10 +308,12 @@ impl Node {
     fn cannot_watch(&mut self, participant: Participant, pid: u32, error: crate::sys::Errno) {
         self.segment.record(participant).pid.store(0, Release);
         crate::sys::process::kill_and_reap(pid);
-        let owed = self.recover_traces(participant);
+        let Some(process) = self.processes.get(&participant).map(|process| process.id) else { return };
+        let (owed, left) = self.recover_traces(process);
         let mut report = ExitReport::no_proc(String::new(), None);
         report.reason = ExitReason::Lost;
         self.answer_owed(owed, participant, &report);
+        self.mourn(&left, process, &report);
         // It may have been done by then; nobody will ask for what it has returned.
         let result = self.find_result(participant);
         self.drop_result(result);

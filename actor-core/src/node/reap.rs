@@ -31,7 +31,7 @@ use crate::reply::{self, Duty};
 use crate::shm::roster::Stage;
 use crate::shm::slots::Recovered;
 use crate::shm::window::{Kind, Window};
-use crate::shm::{blob, slots, spin, table};
+use crate::shm::{blob, region, slots, spin, table};
 use crate::sys::pidfd::{self, End, Status};
 use crate::sys::{Pid, Signal, eventfd, process};
 use crate::wire::Bytes;
@@ -83,7 +83,7 @@ impl Node {
             Role::Plain { .. } => None,
         };
         let in_hand = mailbox.and_then(|mailbox| self.in_hand(&mailbox, participant, process));
-        let owed = self.recover_traces(participant);
+        let (owed, left) = self.recover_traces(process.id);
         record.pid.store(0, Release);
         let status = process.pidfd.as_ref().map(|pidfd| pidfd::reap(pidfd.as_fd()));
         let status = match status {
@@ -93,6 +93,7 @@ impl Node {
         let end = record.read_end();
         let end = EndRecord::from_raw(end.kind, end.text.as_bytes(), end.location.as_bytes());
         let report = self.report(process, status, end.as_ref(), in_hand);
+        self.mourn(&left, process.id, &report);
         (report, mailbox, owed)
     }
 
@@ -144,10 +145,11 @@ impl Node {
 
     /// Repairs every window that the dead was attached to. What it had in its own mailbox's hand
     /// is settled later, with its report, and so are the calls that it had the duty to answer, which are
-    /// returned.
-    pub(super) fn recover_traces(&mut self, dead: Participant) -> Vec<Duty> {
+    /// returned, with the windows where somebody will want to know of this end.
+    pub(super) fn recover_traces(&mut self, process: ProcessId) -> (Vec<Duty>, Vec<WindowId>) {
+        let dead = process.participant;
         let record = self.segment.record(dead);
-        let (mut found, mut extents, mut owed) = (Recovered::default(), 0, Vec::new());
+        let (mut found, mut extents, mut owed, mut left) = (Recovered::default(), 0, Vec::new(), Vec::new());
         spin::recover(self.segment, dead);
         if let Some(index) = record.building() {
             table::recover_building(self.segment, index, dead);
@@ -171,8 +173,13 @@ impl Node {
                 }
                 Some(Kind::Replies) if planted!(ForgetReplies) => {}
                 Some(Kind::Replies) => owed.extend(reply::recover(&window, dead)),
+                Some(kind) if kind.is_region() => {
+                    if region::recover(&window, kind, process) {
+                        left.push(window.id);
+                    }
+                }
                 // The reader of a ring takes it as it is.
-                Some(Kind::Blob | Kind::Log) | None => {}
+                Some(_) | None => {}
             }
             // The dead may have noted the wish and not have told anybody.
             if window.is_trim_asked() {
@@ -192,7 +199,7 @@ impl Node {
         // complete and not rung for: this thread sleeps on no word that the repair has changed.
         let _ = eventfd::ring(self.bell.as_fd());
         self.count_traces(found, extents);
-        owed
+        (owed, left)
     }
 
     /// Each death counts once: for the first thing in the order of this list that was found.
@@ -216,7 +223,7 @@ impl Node {
             Some(Kind::Log) if window.maker() == dead && self.segment.record(dead).log() != Some(window.id) => {
                 self.take_down(window.id);
             }
-            Some(Kind::Queue) => self.free_if_unused(window),
+            Some(kind) if kind.is_held() => self.free_if_unused(window),
             _ => {}
         }
     }

@@ -46,6 +46,8 @@ pub(crate) enum Request {
     RefuseInHand { actor: ActorId, why: String },
     /// Take and remove up to `max` dead letters: [`Answer::DeadLetters`].
     DeadLetters { max: usize },
+    /// How the one ended who died with this in its hands: [`Answer::Obituary`], or [`Answer::NoProc`].
+    Obituary { left: WindowId, dead: ProcessId },
     /// What the node has counted: [`Answer::Counters`].
     Counters,
     /// Start a supervisor with these children. Answered when all are up: [`Answer::Supervising`].
@@ -120,6 +122,7 @@ pub(crate) enum Answer {
     /// An actor has ended for good.
     Ended(Box<ExitReport>),
     DeadLetters(Vec<DeadLetter>),
+    Obituary(Box<ExitReport>),
     Counters(Counters),
     Supervising {
         supervisor: u64,

@@ -17,6 +17,7 @@ use super::groups::Groups;
 use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
 use super::memory::MemoryKills;
+use super::obituaries::Obituaries;
 use super::request::{ActorSpec, Answer, Counters, DeadLetter, ProcessResult, Request};
 use super::stuck::Stuck;
 use super::supervisors::Supervisor;
@@ -59,6 +60,7 @@ pub(super) struct Node {
     pub(super) supervisors: BTreeMap<u64, Supervisor>,
     pub(super) supervisors_made: u64,
     pub(super) bonds: Bonds,
+    pub(super) obituaries: Obituaries,
     pub(super) outbox: Outbox,
     /// What supervisors have not been told yet.
     pub(super) events: VecDeque<(u64, Event)>,
@@ -146,6 +148,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         supervisors: BTreeMap::new(),
         supervisors_made: 0,
         bonds: Bonds::default(),
+        obituaries: Obituaries::default(),
         outbox: Outbox::default(),
         events: VecDeque::new(),
         is_carrying_out: false,
@@ -324,6 +327,7 @@ impl Node {
             Request::JoinActor { actor } => self.join_actor(actor, reply),
             Request::RefuseInHand { actor, why } => self.refuse_in_hand(actor, envelope.sender, &why, reply),
             Request::DeadLetters { max } => self.give_dead_letters(max, reply),
+            Request::Obituary { left, dead } => self.give_obituary(left, dead, reply),
             Request::Counters => self.give_counters(reply),
             Request::StartSupervisor { rules, children } => self.start_supervisor(rules, children, reply),
             Request::MakeActor(spec) => self.make_unstarted(spec, envelope.sender, reply),

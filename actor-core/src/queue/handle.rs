@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::error::CreateError;
 use super::options::Options;
 use super::raw::RawQueue;
-use crate::id::WindowId;
+use crate::shm::handle::Handle;
+use crate::shm::window::Kind;
 #[cfg(feature = "testing")]
 use crate::shm::window::Window;
 use crate::time::Deadline;
@@ -157,14 +158,12 @@ impl<T> std::fmt::Debug for Queue<T> {
 
 impl<T> Serialize for Queue<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.raw.mark_escaped();
-        self.raw.id().serialize(serializer)
+        self.raw.handle().send(serializer)
     }
 }
 
 impl<'de, T> Deserialize<'de> for Queue<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Queue<T>, D::Error> {
-        let id = WindowId::deserialize(deserializer)?;
-        Ok(Queue::from_raw(RawQueue::from_id(id)))
+        Ok(Queue::from_raw(RawQueue::of_handle(Handle::receive(deserializer, Kind::Queue)?)))
     }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod blob;
 pub(crate) mod event;
 pub(crate) mod extent;
+pub(crate) mod handle;
 pub(crate) mod hands;
 pub(crate) mod headroom;
 mod held;
@@ -20,6 +21,7 @@ mod log_track;
 mod models;
 pub(crate) mod payload;
 pub(crate) mod post;
+pub(crate) mod region;
 pub(crate) mod room;
 pub(crate) mod roster;
 pub(crate) mod segment;

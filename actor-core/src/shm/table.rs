@@ -149,14 +149,7 @@ pub(crate) fn used(segment: &Segment) -> io::Result<Vec<WindowId>> {
 
 /// The kind of a live window.
 pub(crate) fn kind(window: &Window) -> Option<Kind> {
-    match window.header().fixed.kind.load(Relaxed) {
-        1 => Some(Kind::Queue),
-        2 => Some(Kind::Mailbox),
-        3 => Some(Kind::Replies),
-        4 => Some(Kind::Blob),
-        5 => Some(Kind::Log),
-        _ => None,
-    }
+    Kind::of(window.header().fixed.kind.load(Relaxed))
 }
 
 /// Counts whoever has set his bit for this window. False: it is gone.
@@ -214,14 +207,13 @@ pub(crate) fn take_down(window: &Window) -> bool {
     if !TableWord(entry.word.load(Acquire)).is(window.id) {
         return true;
     }
-    if !matches!(kind(window), Some(Kind::Blob | Kind::Log)) && !window.dismantle() {
+    if kind(window).is_none_or(Kind::has_slots) && !window.dismantle() {
         return false;
     }
     if kind(window) == Some(Kind::Replies) {
         // Who waits for room to answer finds the call gone. Not later: the next window is zero.
         window.extent_room().notify_all();
     }
-    // A blob has no laps of its own, and those before it still count.
     let lap = window.lap_end().max(entry.lap_base.load(Relaxed));
     free(segment, window.id, entry, lap);
     true

@@ -32,6 +32,37 @@ pub(crate) enum Kind {
     Blob = 4,
     /// What one process has logged; see [`log_ring`](super::log_ring).
     Log = 5,
+    /// Memory that is shared as it is; see [`region`](super::region).
+    Memory = 6,
+}
+
+impl Kind {
+    pub(super) fn of(raw: u32) -> Option<Kind> {
+        match raw {
+            1 => Some(Kind::Queue),
+            2 => Some(Kind::Mailbox),
+            3 => Some(Kind::Replies),
+            4 => Some(Kind::Blob),
+            5 => Some(Kind::Log),
+            6 => Some(Kind::Memory),
+            _ => None,
+        }
+    }
+
+    /// Whether what lies where others have slots are slots.
+    pub(super) fn has_slots(self) -> bool {
+        matches!(self, Kind::Queue | Kind::Mailbox | Kind::Replies)
+    }
+
+    /// Whether it is there for as long as somebody has a handle, see [`handle`](super::handle).
+    pub(crate) fn is_held(self) -> bool {
+        matches!(self, Kind::Queue) || self.is_region()
+    }
+
+    /// Whether it is a [`region`](super::region).
+    pub(crate) fn is_region(self) -> bool {
+        matches!(self, Kind::Memory)
+    }
 }
 
 /// A live window of known layout, in this process's addresses.
@@ -87,7 +118,7 @@ impl Window {
         fixed.hands.store(shape.hands, Relaxed);
         fixed.message_max.store(shape.message_max, Relaxed);
         fixed.bytes.store(shape.bytes, Relaxed);
-        if matches!(kind, Kind::Blob | Kind::Log) {
+        if !kind.has_slots() {
             // Its bytes are not to be taken for slots by who claims one of the window before.
             self.slot(0).word.store(SlotWord::new(State::Sealed, Participant::NOBODY, 0, 0).0, Relaxed);
         } else if lap != 0 {
@@ -297,6 +328,10 @@ impl Window {
 
     /// The lap after the last one that any slot has seen.
     pub(super) fn lap_end(&self) -> u64 {
+        if !table::kind(self).is_some_and(Kind::has_slots) {
+            // Those before it still count.
+            return 0;
+        }
         let last = (0..self.layout.shape.capacity).map(|index| SlotWord(self.slot(index).word.load(Relaxed)).lap());
         last.max().map_or(0, |lap| lap + 1)
     }

@@ -193,6 +193,7 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         Request::Monitor { by: ProcessId::MAIN, number: 7, process },
         Request::Demonitor { by: ProcessId::MAIN, number: 7 },
         Request::TakeNews { by: process },
+        Request::Obituary { left: actor.0, dead: process },
     ];
     requests.iter().map(|request| encode(request).expect("requests can be encoded")).collect()
 }

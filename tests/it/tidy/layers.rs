@@ -9,11 +9,11 @@ use super::source::{Source, Token, closing, text, tokens};
 /// from its own. The crate page, `lib.rs`, is above all.
 pub(super) const CORE: &[&[&str]] = &[
     &["prelude", "error", "testing"],
-    &["pool", "registry", "group"],
+    &["collections", "pool", "registry", "group"],
     &["supervisor"],
     &["actor"],
     &["link", "monitor"],
-    &["queue", "process"],
+    &["queue", "pipe", "process", "shared", "sync"],
     &["node"],
     &["core"],
     &["reply"],

@@ -6,7 +6,7 @@
 use super::{DEAD, Image, LARGE, OTHER, SHAPE};
 use crate::boot::Order;
 use crate::exit::EndRecord;
-use crate::id::{Participant, WindowId};
+use crate::id::{Participant, ProcessId, WindowId};
 use crate::mailbox::{Envelope, Mailbox, Next, OnCrash, ReplyAddress};
 use crate::reply::{self, ReplyKind, ReplySlot};
 use crate::shm::hands::Held;
@@ -14,7 +14,7 @@ use crate::shm::layout::INLINE_MAX;
 use crate::shm::post::Wake;
 use crate::shm::slots;
 use crate::shm::window::{self, Kind, Window, flags};
-use crate::shm::{blob, lately, spin, table};
+use crate::shm::{blob, lately, region, spin, table};
 use crate::time::Deadline;
 
 impl Image {
@@ -225,7 +225,11 @@ impl Image {
                 Some(Kind::Queue) => _ = window.recover_held(dead),
                 Some(Kind::Mailbox) => _ = slots::recover_writing(&window, dead),
                 Some(Kind::Replies) => _ = reply::recover(&window, dead),
-                Some(Kind::Blob | Kind::Log) | None => {}
+                Some(kind) if kind.is_region() => {
+                    let process = ProcessId { participant: dead, generation: record.generation() };
+                    _ = region::recover(&window, kind, process);
+                }
+                Some(_) | None => {}
             }
             window.recover_extents(dead);
             window.wake_everybody();
