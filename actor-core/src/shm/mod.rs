@@ -12,6 +12,7 @@ pub(crate) mod handle;
 pub(crate) mod hands;
 pub(crate) mod headroom;
 mod held;
+mod kind;
 pub(crate) mod lately;
 pub(crate) mod layout;
 pub(crate) mod line;
