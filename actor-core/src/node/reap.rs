@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering::Release;
 use super::housekeeping::TRIM_AFTER;
 use super::launch::{Process, Role};
 use super::request::{Answer, ProcessResult};
+use super::settle::is_done;
 use super::thread::Node;
 use super::timers::Timer;
 use crate::exit::{
@@ -136,7 +137,9 @@ impl Node {
 
     /// The message that a dead actor had in its hand, for its report.
     fn in_hand(&self, mailbox: &Mailbox, dead: Participant, process: &Process) -> Option<InHand> {
-        let (claim, envelope) = mailbox.in_hand(dead)?;
+        // One that it had come to the end of, and only not acknowledged, was not what it died of.
+        let (claim, envelope) =
+            mailbox.in_hand(dead).filter(|(claim, envelope)| !is_done(mailbox, *claim, envelope))?;
         let Role::Actor(index) = process.role else { return None };
         let handlers = self.actors.get(&index).map(|actor| &actor.spec.handlers)?;
         let handler = handlers.get(usize::from(envelope.handler)).cloned().unwrap_or_default();

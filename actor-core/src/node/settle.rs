@@ -62,6 +62,14 @@ fn judge(envelope: &Envelope, is_answered: bool, deliveries: u32) -> Verdict {
     }
 }
 
+/// Whether there is nothing left to do for a message in hand but to acknowledge it.
+pub(super) fn is_done(mailbox: &Mailbox, claim: Claim, envelope: &Envelope) -> bool {
+    // Handled and not answered is not done: its caller waits.
+    let is_handled = mailbox.is_handled(claim) && !planted!(SettleAnsweredAgain);
+    let is_due = |call| reply::is_waited_for(call) && reply::holder(call) == Holder::OwnMessage;
+    is_handled && !envelope.reply.is_some_and(is_due)
+}
+
 impl Node {
     /// Settles what `dead` had in its hand.
     pub(super) fn settle(&mut self, mailbox: &Mailbox, dead: Participant, report: &ExitReport) {
@@ -92,10 +100,7 @@ impl Node {
         let Some(envelope) = mailbox.read(claim, &mut payload) else {
             return (Settled::Released, extent);
         };
-        // Handled and not answered is not done: its caller waits.
-        let is_handled = mailbox.is_handled(claim) && !planted!(SettleAnsweredAgain);
-        let is_due = |call| reply::is_waited_for(call) && reply::holder(call) == Holder::OwnMessage;
-        let is_answered = is_handled && !envelope.reply.is_some_and(is_due);
+        let is_answered = is_done(mailbox, claim, &envelope);
         // Between the answer and the acknowledgement the work is done already.
         self.counters.died_at_work += u64::from(!is_answered);
         let deaths = self.note_death(mailbox.id(), claim, &report.reason);
