@@ -187,7 +187,7 @@ fn validate_info(outcome: &mut Result<()>, info: &Method) {
     match arguments.next() {
         None => {
             let message = "an `#[info]` handler is told something: give it a parameter of type `Down`, \
-                           `ExitSignal` or `Info`";
+                           `ExitSignal`, `Tick`, `Readiness` or `Info`";
             combine(outcome, Error::new_spanned(info.ident(), message));
         }
         Some(ty) => {

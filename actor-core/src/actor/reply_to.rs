@@ -2,7 +2,7 @@
 //!
 //! Types stand here, and what becomes of the handle as a Rust value. Who has the duty to answer, in
 //! which process, and what its death does, stands with [`Duty`]; what a dropped handle
-//! means with [`dropped`](super::dropped).
+//! means with [`dropped`].
 
 use std::convert::Infallible;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! How a process ended: the reason, the report around it, and the one function that decides.
 //!
 //! Plain data and pure functions, no system calls: whoever reaps a process gathers the evidence
-//! ([`Evidence`]) and [`classify`] turns it into an [`ExitReason`]. Start reading there. This
+//! ([`Evidence`]) and [`classify`](classify()) turns it into an [`ExitReason`]. Start reading there. This
 //! module must not know about supervision or messages beyond their names.
 
 mod classify;

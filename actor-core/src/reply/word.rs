@@ -1,7 +1,7 @@
 //! The word of a reply slot: in which state the call is, which call it is, and who writes its answer.
 //!
 //! Only values and what they say. Who changes the word, and in which order, stands with the two ends of
-//! a call: the caller's in [`reply`](super), the answerer's in [`answer`](super::answer).
+//! a call: the caller's in [`reply`](super), the answerer's in [`answer`](mod@super::answer).
 
 use std::sync::atomic::AtomicU32;
 

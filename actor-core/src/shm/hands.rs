@@ -91,7 +91,7 @@ pub(crate) fn rounds_max<R: Hands>(ring: &R) -> u32 {
     slots::steps_max(ring.capacity() + ring.hand_count())
 }
 
-/// The same as [`slots::take_returned`], with the hands.
+/// The same as `slots::take_returned`, with the hands.
 #[cold]
 fn take_returned<R: Hands>(ring: &R, me: Participant) -> Option<Held> {
     for _ in 0..rounds_max(ring) {

@@ -1,6 +1,6 @@
 //! Held messages: what a consumer of a queue does with a message from taking it until it is done.
 //!
-//! Here payloads are read, copied into [hands](super::hands) and freed, and those are woken who wait
+//! Here payloads are read, copied into [`hands`] and freed, and those are woken who wait
 //! for it. Which words change in which order is not decided here.
 
 use std::ops::Range;

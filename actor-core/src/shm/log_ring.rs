@@ -1,6 +1,6 @@
 //! The ring of one process that logs: frames of bytes, one writer, one reader, in a window of its own.
 //!
-//! Where frames lie is decided in [`log_track`](super::log_track). The writer copies a frame behind its tail and
+//! Where frames lie is decided in [`log_track`]. The writer copies a frame behind its tail and
 //! then publishes the new tail, in one store: dead before it, there never was such a frame; dead after it, the frame
 //! is there. The reader copies it and then moves the head, which is all that the writer ever reads of it. Nobody
 //! waits: what finds no room is not written. A stopped writer keeps nobody, and a stopped reader costs events.

@@ -58,7 +58,7 @@ pub(crate) trait Ring {
     fn tail(&self) -> &<Self::Memory as Memory>::Word64;
     /// No position before this one holds something new to read.
     fn head(&self) -> &<Self::Memory as Memory>::Word64;
-    /// How often something was returned; see [`take_returned`].
+    /// How often something was returned; see `take_returned`.
     fn returns_made(&self) -> &<Self::Memory as Memory>::Word64;
     /// The value of `returns_made` at the last look that found nothing.
     fn returns_seen(&self) -> &<Self::Memory as Memory>::Word64;
@@ -187,7 +187,7 @@ pub(crate) fn may_have_returns<R: Ring>(ring: &R) -> bool {
     ring.returns_made().load(Acquire) != ring.returns_seen().load(Relaxed)
 }
 
-/// [`claim_read`] without the look for what was returned.
+/// `claim_read` without the look for what was returned.
 #[inline]
 pub(crate) fn claim_new<R: Ring>(ring: &R, me: Participant) -> Result<Claim, Refused> {
     let capacity = ring.capacity();

@@ -1,7 +1,7 @@
 //! A window: the part of the segment that one queue, mailbox, reply box or blob has.
 //!
 //! A [`Window`] is the proof that the shape was read once, is in bounds and fits; everything later
-//! is computed from that copy. See [`table`](super::table) for how windows come and go,
+//! is computed from that copy. See [`table`] for how windows come and go,
 //! [`layout`](super::layout) for what lies where.
 
 #![allow(unsafe_code)]

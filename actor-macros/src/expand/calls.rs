@@ -40,7 +40,7 @@ impl CallsType {
         quote!(#module::#ident #type_generics)
     }
 
-    /// The type itself with what makes it a [`Calls`].
+    /// The type itself with what makes it a `Calls`.
     pub(super) fn definition(&self, block: &Block) -> TokenStream {
         let CallsType { module, ident } = self;
         let bare = bare(&block.original.generics);
