@@ -80,6 +80,11 @@ pub(crate) struct ReplyAddress {
 }
 
 impl Envelope {
+    /// Of a message without any particulars: for the first handler, of whatever life, out of no span.
+    pub(crate) fn plain(sender: Participant, reply: Option<ReplyAddress>) -> Envelope {
+        Envelope { handler: 0, on_crash: OnCrash::Fail, reply, carries: false, life: 0, sender, trace: None }
+    }
+
     /// Whether it is for this life of the actor.
     pub(crate) fn is_for(&self, life: u32) -> bool {
         self.life == 0 || self.life == life

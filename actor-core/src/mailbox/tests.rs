@@ -11,15 +11,7 @@ fn mailbox() -> Mailbox {
 }
 
 fn cast(handler: u16) -> Envelope {
-    Envelope {
-        handler,
-        on_crash: OnCrash::DeadLetter,
-        reply: None,
-        carries: false,
-        life: 0,
-        sender: Participant::NODE,
-        trace: None,
-    }
+    Envelope { handler, on_crash: OnCrash::DeadLetter, ..Envelope::plain(Participant::NODE, None) }
 }
 
 fn take(mailbox: &Mailbox, buffer: &mut Vec<u8>) -> (Envelope, Claim) {

@@ -11,7 +11,7 @@ use super::thread;
 use crate::boot::StartMethod;
 use crate::exit::ExitReport;
 use crate::id::{ActorId, Participant, ProcessId, WindowId};
-use crate::mailbox::{Envelope, Mailbox, OnCrash, PostError, ReplyAddress};
+use crate::mailbox::{Envelope, Mailbox, PostError, ReplyAddress};
 use crate::reply::{OpenError, Purpose, ReplyKind, ReplySlot};
 use crate::shm::segment::{self, Segment};
 use crate::time::Deadline;
@@ -138,15 +138,7 @@ fn post(
 ) -> Result<(), AskError> {
     let id = segment.node_mailbox().ok_or(AskError::Gone)?;
     let mailbox = Mailbox::attach(ActorId(id)).ok_or(AskError::Gone)?;
-    let envelope = Envelope {
-        handler: 0,
-        on_crash: OnCrash::Fail,
-        reply,
-        carries: false,
-        life: 0,
-        sender: segment.me(),
-        trace: None,
-    };
+    let envelope = Envelope::plain(segment.me(), reply);
     wire::with_buffer(|buffer| {
         wire::encode_into(buffer, request)?;
         let posted = match mailbox.post(&envelope, buffer, Deadline::Now) {

@@ -96,8 +96,7 @@ impl Outbox {
         account.numbers.insert(number);
         self.targets.entry(index_of(spec.to)).or_default().insert(number);
         let LaterSpec { to, life, handler, on_crash, patience, payload, .. } = spec;
-        let envelope =
-            Envelope { handler, on_crash, reply: None, carries: false, life, sender: Participant::NODE, trace: None };
+        let envelope = Envelope { handler, on_crash, life, ..Envelope::plain(Participant::NODE, None) };
         self.messages.insert(number, Message { to, envelope, payload: payload.0, patience, owner });
         Some(number)
     }

@@ -266,7 +266,7 @@ mod tests {
     fn envelope(on_crash: OnCrash, is_call: bool) -> Envelope {
         let address = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 0, generation: 1 };
         let reply = is_call.then_some(address);
-        Envelope { handler: 0, on_crash, reply, carries: false, life: 0, sender: Participant::NODE, trace: None }
+        Envelope { on_crash, ..Envelope::plain(Participant::NODE, reply) }
     }
 
     /// The table of the header, row by row.

@@ -212,15 +212,7 @@ fn what_was_refused_is_one_dead_letter_even_if_its_actor_dies_then() {
         panic!("an actor was wanted")
     };
     let joining = std::thread::spawn(move || ask(&Request::JoinActor { actor }, soon()));
-    let envelope = Envelope {
-        handler: 0,
-        on_crash: OnCrash::Fail,
-        reply: None,
-        carries: false,
-        life: 0,
-        sender: ensure().unwrap().me(),
-        trace: None,
-    };
+    let envelope = Envelope::plain(ensure().unwrap().me(), None);
     Mailbox::attach(actor).unwrap().post(&envelope, b"text", soon()).unwrap();
     assert!(matches!(joining.join().unwrap(), Ok(Answer::Ended(_) | Answer::NoProc)));
     let Answer::DeadLetters(letters) = ask(&Request::DeadLetters { max: 1000 }, soon()).unwrap() else {

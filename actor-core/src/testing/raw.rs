@@ -115,15 +115,7 @@ pub fn log_sample() -> Vec<u8> {
 pub fn tell_node(bytes: &[u8]) -> bool {
     let Some(segment) = attached() else { return false };
     let mailbox = segment.node_mailbox().and_then(|id| Mailbox::attach(ActorId(id)));
-    let envelope = Envelope {
-        handler: 0,
-        on_crash: OnCrash::Fail,
-        reply: None,
-        carries: false,
-        life: 0,
-        sender: segment.me(),
-        trace: None,
-    };
+    let envelope = Envelope::plain(segment.me(), None);
     let is_there = mailbox.is_some_and(|mailbox| mailbox.post(&envelope, bytes, Deadline::after(PATIENCE)).is_ok());
     segment.ring_bell();
     is_there

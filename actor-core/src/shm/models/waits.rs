@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
-use loom::thread::spawn;
+use loom::thread::{JoinHandle, spawn};
 
 use super::memory::{Checked, Futex, Word64, check, check_deaths, mortal};
 use crate::shm::event::{Event, Waited};
@@ -162,19 +162,22 @@ fn nobody_goes_who_has_its_answer() {
     });
 }
 
+/// A thread that says whether it has posted.
+fn posts_then_answers(town: &Rc<Town<2>>) -> JoinHandle<bool> {
+    let town = town.clone();
+    spawn(move || {
+        let has_posted = town.post(0, 1);
+        town.answer(1);
+        has_posted
+    })
+}
+
 /// The one makes room and calls the other, who posts and then answers.
 #[test]
 fn nobody_goes_who_has_room() {
     check(3, || {
         let town = Town::<2>::new();
-        let sender = {
-            let town = town.clone();
-            spawn(move || {
-                let has_posted = town.post(0, 1);
-                town.answer(1);
-                has_posted
-            })
-        };
+        let sender = posts_then_answers(&town);
         town.is_free.store(1, Release);
         Checked::fence();
         town.room().notify();
@@ -188,14 +191,7 @@ fn nobody_goes_who_has_room() {
 fn one_goes_where_the_room_is_taken_by_others() {
     check(2, || {
         let town = Town::<2>::new();
-        let sender = {
-            let town = town.clone();
-            spawn(move || {
-                let has_posted = town.post(0, 1);
-                town.answer(1);
-                has_posted
-            })
-        };
+        let sender = posts_then_answers(&town);
         town.is_free.store(1, Release);
         let thief = {
             let town = town.clone();

@@ -7,7 +7,7 @@ use super::{DEAD, Image, LARGE, OTHER, SHAPE};
 use crate::boot::Order;
 use crate::exit::EndRecord;
 use crate::id::{Participant, ProcessId, WindowId};
-use crate::mailbox::{Envelope, Mailbox, Next, OnCrash, ReplyAddress};
+use crate::mailbox::{Envelope, Mailbox, Next, ReplyAddress};
 use crate::reply::{self, ReplyKind, ReplySlot};
 use crate::shm::hands::Held;
 use crate::shm::layout::INLINE_MAX;
@@ -56,15 +56,7 @@ impl Image {
     }
 
     pub(super) fn post(&self, length: usize) {
-        let envelope = Envelope {
-            handler: 1,
-            on_crash: OnCrash::Fail,
-            reply: None,
-            carries: false,
-            life: 0,
-            sender: OTHER,
-            trace: None,
-        };
+        let envelope = Envelope { handler: 1, ..Envelope::plain(OTHER, None) };
         let _ = self.mailbox().post(&envelope, &[0xa5; 4096][..length.min(4096)], Deadline::Now);
     }
 
