@@ -63,6 +63,7 @@
 //! - [`link`]: to learn of the end of others, or to end with them.
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
 //! - [`queue`]: many senders and receivers, any processes.
+//! - [`collections`]: actors that are ready to be used: a dictionary, a list, a namespace.
 //! - [`wait`](mod@wait): wait for many things at once, in threads and in async code.
 //! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
 //! - `testing`, with the feature of that name: whether a test leaves something behind.
@@ -122,12 +123,12 @@
 //! of the node gets a group of its own. Elsewhere it holds for what has stayed in the actor's process
 //! group, so not for a daemon that makes a session of its own.
 
-// The macros write `::actor_core`, also in this crate's own tests.
-#[cfg(test)]
+// The macros write `::actor_core`, also in this crate itself.
 extern crate self as actor_core;
 
 mod actor;
 mod boot;
+pub mod collections;
 mod control;
 mod core;
 mod error;

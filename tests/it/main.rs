@@ -4,6 +4,7 @@ use actor_tests::counting::Counting;
 
 mod actors;
 mod cleanup;
+mod collections;
 mod compile_fail;
 mod crash;
 mod deadlock;

@@ -79,6 +79,31 @@ pub const fn init_error<E: Message>() -> Codec<E> {
     Codec::OF
 }
 
+/// A value in encoded form, which is passed on as it is.
+pub(crate) struct Encoded(pub(crate) Vec<u8>);
+
+impl Encoded {
+    /// What surely can be encoded.
+    pub(crate) fn of<V: Message>(value: &V) -> Encoded {
+        let mut bytes = Vec::new();
+        wire::encode_into(&mut bytes, value).expect("it is known to be encodable");
+        Encoded(bytes)
+    }
+
+    const AS_IT_IS: Codec<Encoded> = Codec {
+        encode: |out, value| {
+            out.extend_from_slice(&value.0);
+            Ok(())
+        },
+        decode: |bytes| Ok(Encoded(bytes.to_vec())),
+    };
+}
+
+/// A call whose reply the actor has in encoded form; who calls knows its type.
+pub(crate) const fn call1_encoded<A1: Message>(info: HandlerInfo) -> Handler<(A1,), Encoded> {
+    Handler { info, message: Codec::OF, reply: Encoded::AS_IT_IS, error: None }
+}
+
 /// Whether errors of type `E` can travel, told without asking it of them: `CODEC` is here, if `E` is
 /// a message, and else in [`Stays`].
 #[doc(hidden)]
