@@ -3,8 +3,12 @@
 //! `cargo test` has built them beside this test; with `--test run` alone it has not. What has tests
 //! of its own, such as `wordcount`, is built for these and runs there.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+
+#[path = "run/listed.rs"]
+mod listed;
 
 fn run(example: &str, args: &[&str]) -> Output {
     let tests = std::env::current_exe().unwrap();
@@ -42,6 +46,51 @@ fn prints_what_it_promises(example: &str, source: &str) -> String {
     let printed = text(&done.stdout);
     assert_eq!(printed.lines().map(without_digits).collect::<Vec<_>>(), promised(source));
     printed
+}
+
+/// Runs an example and compares what it prints with the text at its top, but for the numbers of processes.
+fn prints_exactly(example: &str, source: &str) {
+    let done = run(example, &[]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(
+        without_pids(&text(&done.stdout)),
+        without_pids(&listed::output(source).expect("it says what it prints"))
+    );
+}
+
+fn without_pids(text: &str) -> String {
+    let mut parts = text.split("(pid ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "(pid " + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+/// A test for each of the examples in a folder, but for those that have one of their own.
+macro_rules! print_exactly {
+    ($folder:literal: $($example:ident)*) => {$(
+        #[test]
+        fn $example() {
+            let source = include_str!(concat!("../", $folder, "/", stringify!($example), ".rs"));
+            prints_exactly(stringify!($example), source);
+        }
+    )*};
+}
+
+print_exactly! { "multiprocessing":
+    process_with_argument custom_process isolated_globals threads_and_processes signals queue_hello end_of_data
+    bounded_queue two_writers joinable_queue shared_dictionary exit_codes
+}
+
+print_exactly! { "flaws":
+    killed_while_receiving unserializable_item join_before_drain silent_death orphaned_workers
+}
+
+#[test]
+fn ctrl_c() {
+    const SIGINT: i32 = 2;
+    let done = run("ctrl_c", &[]);
+    assert_eq!(done.status.signal(), Some(SIGINT), "{}", text(&done.stderr));
+    let promised = listed::output(include_str!("../multiprocessing/ctrl_c.rs")).expect("it says what it prints");
+    assert_eq!(text(&done.stdout), promised);
 }
 
 #[test]
