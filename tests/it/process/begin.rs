@@ -115,6 +115,20 @@ fn p_09_processes_within_processes() {
     });
 }
 
+/// Whoever asks the system for its parent is told of the root, and learns by it of the end of the program.
+#[test]
+fn the_parent_of_all_is_the_root() {
+    isolated_for_both(|| {
+        let parents = |()| {
+            let own = std::os::unix::process::parent_id();
+            let nested = Process::spawn(|()| std::os::unix::process::parent_id(), ());
+            (own, nested.map_err(|error| error.to_string()).and_then(|nested| nested.join().map_err(|e| e.to_string())))
+        };
+        let root = std::process::id();
+        assert_eq!(Process::spawn(parents, ()).unwrap().join().unwrap(), (root, Ok(root)));
+    });
+}
+
 #[test]
 fn t_06_a_process_outlives_the_thread_that_started_it() {
     isolated_for_both(|| {

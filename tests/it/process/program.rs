@@ -15,6 +15,7 @@ const PANICS: &str = env!("CARGO_BIN_EXE_panics");
 const PLAIN_MAIN: &str = env!("CARGO_BIN_EXE_plain_main");
 const STATIC_OBJECT: &str = env!("CARGO_BIN_EXE_static_object");
 const SURROUNDINGS: &str = env!("CARGO_BIN_EXE_surroundings");
+const UNFINISHED_LINES: &str = env!("CARGO_BIN_EXE_unfinished_lines");
 const UPGRADED: &str = env!("CARGO_BIN_EXE_upgraded");
 
 /// What follows `beginning` in each line that begins so.
@@ -159,6 +160,32 @@ fn p_17_what_the_node_has_changed_is_there_but_for_signals() {
         assert_eq!(said("open:"), "5", "stdin, stdout, stderr, the shared memory and the bell of the node");
         // The mask is the one that whoever made the process has had.
         assert_eq!(said("Umask:"), if method == Method::Exec { "0027" } else { "0022" });
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_line_without_an_end_is_written_once() {
+    for method in METHODS {
+        let trial = Trial::new("a_line_without_an_end_is_written_once", method);
+        let ended = trial.run(&mut trial.command(Path::new(UNFINISHED_LINES)));
+        assert!(ended.status.success(), "{}", ended.text);
+        for part in ["[by main]", "[who returns]", "[who exits]", "[it exited]"] {
+            assert_eq!(ended.text.matches(part).count(), 1, "{part} in {}", ended.text);
+        }
+        trial.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_command_line_may_be_long() {
+    for method in METHODS {
+        let trial = Trial::new("a_command_line_may_be_long", method);
+        let mut command = trial.command(Path::new(PLAIN_MAIN));
+        // As long as an argument may be for the kernel, nearly.
+        let ended = trial.run(command.arg("3").arg("x".repeat(100_000)));
+        assert!(ended.status.success(), "{}", ended.text);
+        assert_eq!(lines(&ended.text, "square:").len(), 3, "{}", ended.text);
         trial.assert_nothing_left();
     }
 }
