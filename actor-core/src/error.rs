@@ -8,7 +8,7 @@ use std::iter;
 
 use crate::actor;
 use crate::exit::ExitReport;
-use crate::{core, link, process, queue, supervisor, wire};
+use crate::{core, link, process, queue, supervisor, sync, wire};
 
 /// A result whose error is any of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -183,6 +183,11 @@ from! {
     queue::CreateError,
     queue::RecvError,
     supervisor::SupervisorError,
+    sync::AcquireError,
+    sync::BrokenBarrier,
+    sync::CreateError,
+    sync::ReleaseError,
+    sync::WaitError,
     wire::DecodeError,
     wire::EncodeError,
     // What a `main` meets besides.

@@ -63,6 +63,7 @@
 //! - [`link`]: to learn of the end of others, or to end with them.
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
 //! - [`queue`]: many senders and receivers, any processes.
+//! - [`sync`]: events, semaphores and barriers between processes, which survive the death of any.
 //! - [`collections`]: actors that are ready to be used: a dictionary, a list, a namespace.
 //! - [`wait`](mod@wait): wait for many things at once, in threads and in async code.
 //! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
@@ -145,6 +146,7 @@ pub mod queue;
 mod reply;
 mod shm;
 mod supervisor;
+pub mod sync;
 mod sys;
 #[cfg(feature = "testing")]
 pub mod testing;

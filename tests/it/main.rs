@@ -23,6 +23,7 @@ mod queue;
 mod streams;
 mod suites;
 mod supervisor;
+mod sync;
 mod tidy;
 mod timers;
 mod wait;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::layout::Shape;
 use super::segment::{Segment, attached};
 use super::table::MakeError;
-use super::window::{Kind, Window};
+use super::window::{Kind, Window, flags, has_flags, raise_flags};
 use crate::id::WindowId;
 
 /// A handle on a window of this kind.
@@ -57,6 +57,20 @@ impl Handle {
     #[inline]
     pub(crate) fn window(&self) -> Option<&Window> {
         self.window.as_ref()
+    }
+
+    /// The window, unless it was closed.
+    #[inline]
+    pub(crate) fn open(&self) -> Option<&Window> {
+        self.window().filter(|window| !has_flags(&window.header().state.flags, flags::CLOSING))
+    }
+
+    /// Ends it for everybody, so that it is freed with the last handle even if one was sent in a message.
+    /// Whoever waits in the memory of a region is woken by the caller.
+    pub(crate) fn close(&self) {
+        let Some(window) = self.window().filter(|window| window.is_live()) else { return };
+        raise_flags(window, flags::CLOSING);
+        window.segment.ask_attention(self.id.index);
     }
 
     /// Notes that a handle leaves this process in a message.

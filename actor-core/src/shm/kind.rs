@@ -12,6 +12,12 @@ pub(crate) enum Kind {
     Log = 5,
     /// Memory that is shared as it is; see [`region`](super::region).
     Memory = 6,
+    /// Permits of a semaphore; see [`permits`](super::permits).
+    Permits = 9,
+    /// An event; see [`flag`](super::flag).
+    Flag = 11,
+    /// A barrier; see [`barrier`](super::barrier).
+    Barrier = 12,
 }
 
 impl Kind {
@@ -23,6 +29,9 @@ impl Kind {
             4 => Some(Kind::Blob),
             5 => Some(Kind::Log),
             6 => Some(Kind::Memory),
+            9 => Some(Kind::Permits),
+            11 => Some(Kind::Flag),
+            12 => Some(Kind::Barrier),
             _ => None,
         }
     }
@@ -39,7 +48,7 @@ impl Kind {
 
     /// Whether it is a [`region`](super::region).
     pub(crate) fn is_region(self) -> bool {
-        matches!(self, Kind::Memory)
+        matches!(self, Kind::Memory | Kind::Permits | Kind::Flag | Kind::Barrier)
     }
 }
 

@@ -5,9 +5,11 @@
 //! the participant on whom it depends. After the proven death of a participant the node repairs
 //! what names it (`recover` in each file); nothing is ever repaired on suspicion.
 
+pub(crate) mod barrier;
 pub(crate) mod blob;
 pub(crate) mod event;
 pub(crate) mod extent;
+pub(crate) mod flag;
 pub(crate) mod handle;
 pub(crate) mod hands;
 pub(crate) mod headroom;
@@ -21,6 +23,7 @@ mod log_track;
 #[cfg(test)]
 mod models;
 pub(crate) mod payload;
+pub(crate) mod permits;
 pub(crate) mod post;
 pub(crate) mod region;
 pub(crate) mod room;

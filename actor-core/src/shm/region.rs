@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::layout::{EventLine, SLOT_BYTES, Shape};
 use super::window::{Kind, Window};
+use super::{barrier, flag, permits};
 use crate::id::ProcessId;
 
 /// What may lie in memory that others write at any time.
@@ -97,8 +98,10 @@ impl Window {
 /// Repairs what the dead has left in a region. True: somebody is told of this death there later on, so its
 /// report is kept for as long as the region.
 pub(crate) fn recover(window: &Window, kind: Kind, dead: ProcessId) -> bool {
-    let _ = (window, dead);
     match kind {
+        Kind::Permits => permits::recover(window, dead.participant),
+        Kind::Flag => flag::recover(window),
+        Kind::Barrier => barrier::recover(window, dead),
         // Bytes are what they are.
         Kind::Memory => false,
         _ => false,

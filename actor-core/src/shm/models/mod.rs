@@ -21,6 +21,7 @@ mod hands;
 mod logs;
 mod mailbox;
 mod memory;
+mod permits;
 mod queue;
 mod ring;
 mod sequence;
