@@ -78,6 +78,7 @@ macro_rules! print_exactly {
 print_exactly! { "multiprocessing":
     process_with_argument custom_process isolated_globals threads_and_processes signals queue_hello end_of_data
     bounded_queue two_writers joinable_queue shared_dictionary exit_codes
+    event_and_barrier
 }
 
 print_exactly! { "flaws":
