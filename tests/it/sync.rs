@@ -3,6 +3,7 @@
 mod barriers;
 mod events;
 mod semaphores;
+mod steps;
 
 use std::time::{Duration, Instant};
 
