@@ -8,7 +8,7 @@ use std::iter;
 
 use crate::actor;
 use crate::exit::ExitReport;
-use crate::{core, link, process, queue, supervisor, sync, wire};
+use crate::{core, link, process, queue, shared, supervisor, sync, wire};
 
 /// A result whose error is any of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -112,6 +112,14 @@ impl<M> From<actor::SendError<M>> for Error {
     }
 }
 
+/// A lock whose owner has died goes back to the next one: keep the `LockError` to have it.
+impl<G> From<sync::LockError<G>> for Error {
+    fn from(error: sync::LockError<G>) -> Error {
+        let words = if let sync::LockError::OwnerDied(died) = &error { died.report() } else { None };
+        Error::about_process(error.without_guard(), words.as_ref().and_then(last_words))
+    }
+}
+
 /// The message that will not be sent is dropped: keep the `LaterError` to have it back.
 impl<M> From<actor::LaterError<M>> for Error {
     fn from(error: actor::LaterError<M>) -> Error {
@@ -182,10 +190,14 @@ from! {
     process::StopError,
     queue::CreateError,
     queue::RecvError,
+    shared::Gone,
+    shared::NameError,
+    shared::OpenError,
     supervisor::SupervisorError,
     sync::AcquireError,
     sync::BrokenBarrier,
     sync::CreateError,
+    sync::NotOwner,
     sync::ReleaseError,
     sync::WaitError,
     wire::DecodeError,

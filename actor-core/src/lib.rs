@@ -65,6 +65,8 @@
 //! - [`queue`]: many senders and receivers, any processes.
 //! - [`sync`]: events, semaphores and barriers between processes, which survive the death of any.
 //! - [`collections`]: actors that are ready to be used: a dictionary, a list, a namespace.
+//! - [`sync`]: locks between processes, which survive whoever holds them.
+//! - [`shared`]: values, arrays and bytes that processes share.
 //! - [`wait`](mod@wait): wait for many things at once, in threads and in async code.
 //! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
 //! - `testing`, with the feature of that name: whether a test leaves something behind.
@@ -144,6 +146,7 @@ pub mod prelude;
 pub mod process;
 pub mod queue;
 mod reply;
+pub mod shared;
 mod shm;
 mod supervisor;
 pub mod sync;

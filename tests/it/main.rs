@@ -20,6 +20,7 @@ mod macros;
 mod mains;
 mod process;
 mod queue;
+mod shared;
 mod streams;
 mod suites;
 mod supervisor;

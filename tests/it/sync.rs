@@ -1,15 +1,20 @@
-//! What processes synchronise by: events, semaphores and barriers, and the deaths of those who use them.
+//! What processes synchronise by, and the deaths of those who use it.
 
 mod barriers;
 mod events;
+mod led;
+mod locks;
+mod nested;
+mod readers;
 mod semaphores;
-mod steps;
 
 use std::time::{Duration, Instant};
 
 use actor_core::process::Process;
 use actor_tests::watch::{self, bound};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, pidfd_send_signal};
+
+use crate::harness::isolated;
 
 /// How long something may take on a machine that does other things besides.
 const SOON: Duration = Duration::from_secs(20);
@@ -42,4 +47,16 @@ fn out_of_time<T>(operation: impl FnOnce() -> T) -> T {
     let elapsed = begin.elapsed();
     assert!(TIMEOUT <= elapsed && elapsed < bound(SOON), "{elapsed:?}");
     result
+}
+
+/// SIGKILL out of the blue, past the node. One who has ended is beyond that.
+fn kill<R>(victim: &Process<R>) {
+    let _ = pidfd_send_signal(victim.sentinel().unwrap(), Signal::KILL);
+}
+
+/// How long it took.
+fn timed<T>(operation: impl FnOnce() -> T) -> (T, Duration) {
+    let begin = Instant::now();
+    let result = operation();
+    (result, begin.elapsed())
 }

@@ -45,6 +45,7 @@ impl Node {
         let is_attached = |who: Participant| self.segment.record(who).is_attached(window.id.index);
         if table::take_down_unused(window, is_attached) {
             self.obituaries.forget(window.id);
+            self.names.forget(window.id);
         }
     }
 

@@ -10,7 +10,7 @@
 //! of it sends a `Request` with `ask`; what it may be asked stands in `request.rs`. Read `thread.rs` for
 //! the loop, `launch.rs`, `zygote.rs` and `readiness.rs` for how a process begins, `reap.rs` for how it ends and
 //! `settle.rs` and `owed.rs` for what becomes of the message in its hand and of the answers that it owes; `ties.rs`
-//! tells those who are linked to it, `obituaries.rs` those who come to what it had in its hands; `delayed.rs` sends what others have asked to be sent later. `life.rs` is the
+//! tells those who are linked to it, `obituaries.rs` those who come to what it had in its hands; `names.rs` knows shared memory by name; `delayed.rs` sends what others have asked to be sent later. `life.rs` is the
 //! other side: what surrounds
 //! the user's function in its process.
 //!
@@ -38,6 +38,7 @@ mod inbox;
 mod launch;
 mod life;
 mod memory;
+mod names;
 mod obituaries;
 mod owed;
 mod question;
@@ -61,6 +62,7 @@ pub(crate) use client::{AskError, EXITS_WAITING, as_parent, ask, ensure, obituar
 pub use client::{counters, dead_letters, set_start_method};
 pub(crate) use ending::stop_at_interrupts;
 pub(crate) use life::{LastWord, Life, live, live_to_word};
+pub(crate) use names::{NameRefused, find_memory, name_memory};
 pub(crate) use question::Question;
 pub(crate) use request::{
     ActorSpec, Answer, Batch, LATER_BYTES_MAX, LATER_PERIOD_MIN, LINKS_MAX, LaterSpec, MONITORS_MAX, News,

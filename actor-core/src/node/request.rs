@@ -48,6 +48,10 @@ pub(crate) enum Request {
     DeadLetters { max: usize },
     /// How the one ended who died with this in its hands: [`Answer::Obituary`], or [`Answer::NoProc`].
     Obituary { left: WindowId, dead: ProcessId },
+    /// Give shared memory a name: [`Answer::Done`], [`Answer::Memory`] that has it, or [`Answer::TooMany`].
+    NameMemory { name: String, window: WindowId },
+    /// The shared memory of this name: [`Answer::Memory`], or [`Answer::NoProc`].
+    FindMemory { name: String },
     /// What the node has counted: [`Answer::Counters`].
     Counters,
     /// Start a supervisor with these children. Answered when all are up: [`Answer::Supervising`].
@@ -123,6 +127,10 @@ pub(crate) enum Answer {
     Ended(Box<ExitReport>),
     DeadLetters(Vec<DeadLetter>),
     Obituary(Box<ExitReport>),
+    /// Where shared memory lies.
+    Memory {
+        window: WindowId,
+    },
     Counters(Counters),
     Supervising {
         supervisor: u64,

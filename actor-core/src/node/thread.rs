@@ -17,6 +17,7 @@ use super::groups::Groups;
 use super::housekeeping::Doomed;
 use super::launch::{Process, Roster};
 use super::memory::MemoryKills;
+use super::names::Names;
 use super::obituaries::Obituaries;
 use super::request::{ActorSpec, Answer, Counters, DeadLetter, ProcessResult, Request};
 use super::stuck::Stuck;
@@ -61,6 +62,7 @@ pub(super) struct Node {
     pub(super) supervisors_made: u64,
     pub(super) bonds: Bonds,
     pub(super) obituaries: Obituaries,
+    pub(super) names: Names,
     pub(super) outbox: Outbox,
     /// What supervisors have not been told yet.
     pub(super) events: VecDeque<(u64, Event)>,
@@ -149,6 +151,7 @@ pub(super) fn start(segment: &'static Segment) -> io::Result<()> {
         supervisors_made: 0,
         bonds: Bonds::default(),
         obituaries: Obituaries::default(),
+        names: Names::default(),
         outbox: Outbox::default(),
         events: VecDeque::new(),
         is_carrying_out: false,
@@ -328,6 +331,8 @@ impl Node {
             Request::RefuseInHand { actor, why } => self.refuse_in_hand(actor, envelope.sender, &why, reply),
             Request::DeadLetters { max } => self.give_dead_letters(max, reply),
             Request::Obituary { left, dead } => self.give_obituary(left, dead, reply),
+            Request::NameMemory { name, window } => self.name_memory(name, window, reply),
+            Request::FindMemory { name } => self.find_memory(&name, reply),
             Request::Counters => self.give_counters(reply),
             Request::StartSupervisor { rules, children } => self.start_supervisor(rules, children, reply),
             Request::MakeActor(spec) => self.make_unstarted(spec, envelope.sender, reply),

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::layout::Shape;
+use super::region;
 use super::segment::{Segment, attached};
 use super::table::MakeError;
 use super::window::{Kind, Window, flags, has_flags, raise_flags};
@@ -112,6 +113,10 @@ impl Drop for Handle {
         *count = count.saturating_sub(1);
         if *count == 0 {
             handles.remove(&self.id.index);
+            if region::is_in_hand(window, self.kind) {
+                // It stays attached until it ends, so that its end is noticed there.
+                return;
+            }
             let record = window.segment.record(window.segment.me());
             // Dead behind the detachment, recovery finds by this what nobody has asked to look at.
             record.set_leaving(Some(self.id.index));

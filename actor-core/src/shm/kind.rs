@@ -12,6 +12,10 @@ pub(crate) enum Kind {
     Log = 5,
     /// Memory that is shared as it is; see [`region`](super::region).
     Memory = 6,
+    /// A lock and what it guards; see [`lock`](super::lock).
+    Lock = 7,
+    /// A lock that many may read at once; see [`rwlock`](super::rwlock).
+    RwLock = 8,
     /// Permits of a semaphore; see [`permits`](super::permits).
     Permits = 9,
     /// An event; see [`flag`](super::flag).
@@ -29,6 +33,8 @@ impl Kind {
             4 => Some(Kind::Blob),
             5 => Some(Kind::Log),
             6 => Some(Kind::Memory),
+            7 => Some(Kind::Lock),
+            8 => Some(Kind::RwLock),
             9 => Some(Kind::Permits),
             11 => Some(Kind::Flag),
             12 => Some(Kind::Barrier),
@@ -48,7 +54,7 @@ impl Kind {
 
     /// Whether it is a [`region`](super::region).
     pub(crate) fn is_region(self) -> bool {
-        matches!(self, Kind::Memory | Kind::Permits | Kind::Flag | Kind::Barrier)
+        matches!(self, Kind::Memory | Kind::Lock | Kind::RwLock | Kind::Permits | Kind::Flag | Kind::Barrier)
     }
 }
 

@@ -184,7 +184,7 @@ pub(crate) struct Fixed {
     pub(crate) hands: AtomicU32,
     pub(crate) message_max: AtomicU64,
     pub(crate) bytes: AtomicU64,
-    /// Length of what a blob holds.
+    /// Length of what a blob or a region holds.
     pub(crate) length: AtomicU64,
 }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod barrier;
 pub(crate) mod blob;
+pub(crate) mod cells;
 pub(crate) mod event;
 pub(crate) mod extent;
 pub(crate) mod flag;
@@ -18,6 +19,7 @@ mod kind;
 pub(crate) mod lately;
 pub(crate) mod layout;
 pub(crate) mod line;
+pub(crate) mod lock;
 pub(crate) mod log_ring;
 mod log_track;
 #[cfg(test)]
@@ -28,6 +30,7 @@ pub(crate) mod post;
 pub(crate) mod region;
 pub(crate) mod room;
 pub(crate) mod roster;
+pub(crate) mod rwlock;
 pub(crate) mod segment;
 pub(crate) mod slots;
 pub(crate) mod spin;

@@ -6,9 +6,14 @@
 
 #![allow(unsafe_code)]
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{
+    AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+};
 
 use super::layout::{EventLine, SLOT_BYTES, Shape};
+use super::lock;
+use super::rwlock;
 use super::window::{Kind, Window};
 use super::{barrier, flag, permits};
 use crate::id::ProcessId;
@@ -17,12 +22,18 @@ use crate::id::ProcessId;
 ///
 /// # Safety
 /// It consists of atomics only, so that any bytes are valid and all changes are atomic.
-pub(crate) unsafe trait Atomics {}
+pub(crate) unsafe trait Atomics: 'static {}
 
-// SAFETY: an atomic.
-unsafe impl Atomics for AtomicU32 {}
-// SAFETY: an atomic.
-unsafe impl Atomics for AtomicU64 {}
+macro_rules! atomics {
+    ($($atomic:ty,)*) => {$(
+        // SAFETY: an atomic.
+        unsafe impl Atomics for $atomic {}
+    )*};
+}
+
+atomics! {
+    AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize,
+}
 // SAFETY: two atomics, and nothing that is read between them.
 unsafe impl Atomics for EventLine {}
 
@@ -37,6 +48,16 @@ impl Window {
     /// Bytes of the memory of a region, a multiple of 128.
     pub(crate) fn memory_bytes(&self) -> u64 {
         u64::from(self.layout.shape.capacity - 1) * SLOT_BYTES
+    }
+
+    /// Notes how many bytes of the memory of a region are in use, for who comes by a handle.
+    pub(crate) fn set_memory_length(&self, length: u64) {
+        self.header().fixed.length.store(length, Relaxed);
+    }
+
+    /// What was noted there, by whoever has made it.
+    pub(crate) fn memory_length(&self) -> u64 {
+        self.header().fixed.length.load(Relaxed)
     }
 
     /// What lies in the memory of a region, `offset` bytes from its start.
@@ -95,6 +116,17 @@ impl Window {
     }
 }
 
+/// Whether this process has something of a region in its hands, such as a lock that it has acquired, although
+/// it has no handle on it any more.
+pub(super) fn is_in_hand(window: &Window, kind: Kind) -> bool {
+    let me = window.segment.me();
+    match kind {
+        Kind::Lock => lock::is_held(window, me),
+        Kind::RwLock => rwlock::is_held(window, me),
+        _ => false,
+    }
+}
+
 /// Repairs what the dead has left in a region. True: somebody is told of this death there later on, so its
 /// report is kept for as long as the region.
 pub(crate) fn recover(window: &Window, kind: Kind, dead: ProcessId) -> bool {
@@ -104,14 +136,14 @@ pub(crate) fn recover(window: &Window, kind: Kind, dead: ProcessId) -> bool {
         Kind::Barrier => barrier::recover(window, dead),
         // Bytes are what they are.
         Kind::Memory => false,
+        Kind::Lock => lock::recover(window, dead),
+        Kind::RwLock => rwlock::recover(window, dead),
         _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering::Relaxed;
-
     use super::*;
     use crate::shm::handle::Handle;
     use crate::shm::segment::segment;

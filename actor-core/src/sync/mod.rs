@@ -2,6 +2,7 @@
 //!
 //! | | what it is for | when somebody dies |
 //! |---|---|---|
+//! | [`Mutex<T>`], [`Lock`], [`RLock`], [`RwLock<T>`] | one at a time, with data or without; many readers | the next one gets it as an [`OwnerDied`], with the data as they were and the exit report |
 //! | [`Event`] | many wait until one says so | nothing: it stays set or not |
 //! | [`Semaphore`], [`BoundedSemaphore`] | at most so many at once; counting from one process to another | the permits that it held are free again |
 //! | [`Barrier`] | nobody goes on before all have come | it is broken for all, who learn whose death it was |
@@ -25,25 +26,61 @@
 //! # }
 //! ```
 //!
+//! # Which lock
+//! | | data | may be taken again by its owner | many at once |
+//! |---|---|---|---|
+//! | [`Mutex<T>`] | yes | no | no |
+//! | [`Lock`] | no | no | no |
+//! | [`RLock`] | no | by its thread | no |
+//! | [`RwLock<T>`] | yes | no | readers |
+//!
 //! # Handles
 //! All of these are handles and plain data: clone them, send them in messages, pass them to processes. Two
 //! handles are equal when they are on the same thing. Without having been sent anywhere it is freed with
 //! its last handle. Once a handle has been in a message it stays, because that message may still be on its
-//! way: until it is closed and the last handle is dropped, or the node ends. From a `close` on whoever
-//! waits, and whoever comes, is told that it is gone.
+//! way: until it is closed and the last handle is dropped, or the node ends. A handle that arrives later is
+//! gone. Whoever has a handle on a lock uses it as before it was closed; of all others whoever waits, and
+//! whoever comes, is told that it is gone.
 //!
 //! # Forms
 //! What waits comes in a family: `wait`, `wait_timeout`, `wait_deadline`, and `wait_async`, a future for any
 //! executor; where something can be taken at once there is a `try_` as well. A future takes something only
 //! in the poll that returns it, and dropped before, it has changed nothing unless it says so.
+//!
+//! # What is not promised
+//! Whoever waits longest is not necessarily the next. A thread that waits for what it holds itself waits for
+//! ever, or until its time limit. The data of a lock are plain data, so that any bytes are a value: a process
+//! that writes where it should not can change them, and nothing else.
 
 mod barrier;
+mod error;
 mod event;
 mod failure;
+mod future;
 mod line;
+mod lock;
+mod mutex;
+mod raw;
+mod rlock;
+mod rw_future;
+mod rw_guard;
+mod rw_raw;
+mod rwlock;
 mod semaphore;
+mod waiting;
 
 pub use barrier::{Barrier, BarrierFuture, BarrierOptions, BarrierWait};
+pub(crate) use error::Accept;
+pub use error::{CreateError, LockError, NotOwner, OwnerDied};
 pub use event::{Event, EventFuture};
-pub use failure::{AcquireError, BrokenBarrier, CreateError, DeadParty, ReleaseError, WaitError};
+pub use failure::{AcquireError, BrokenBarrier, DeadParty, ReleaseError, WaitError};
+pub(crate) use future::Grab;
+pub use future::LockFuture;
+pub use lock::{Acquired, Lock};
+pub use mutex::{Mutex, MutexGuard};
+pub(crate) use raw::{Held, RawLock};
+pub use rlock::{RLock, RLockGuard};
+pub use rw_future::WriteFuture;
+pub use rw_guard::{ReadGuard, WriteGuard};
+pub use rwlock::RwLock;
 pub use semaphore::{AcquireFuture, BoundedSemaphore, Permit, Semaphore, SemaphoreOptions};

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::failure::{AcquireError, CreateError, ReleaseError};
+use super::error::CreateError;
+use super::failure::{AcquireError, ReleaseError};
 use super::line::{self, Place, plain_data};
 use crate::shm::handle::Handle;
 use crate::shm::permits::{self, PERMITS_MAX, Permits};
