@@ -120,6 +120,16 @@ impl<G> From<sync::LockError<G>> for Error {
     }
 }
 
+/// The mutex is given up: keep the `ConditionError` to have it.
+impl<G> From<sync::ConditionError<G>> for Error {
+    fn from(error: sync::ConditionError<G>) -> Error {
+        match error {
+            sync::ConditionError::Lock(error) => error.into(),
+            other => Error::new(other.without_guard()),
+        }
+    }
+}
+
 /// The message that will not be sent is dropped: keep the `LaterError` to have it back.
 impl<M> From<actor::LaterError<M>> for Error {
     fn from(error: actor::LaterError<M>) -> Error {

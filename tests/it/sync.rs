@@ -1,6 +1,7 @@
 //! What processes synchronise by, and the deaths of those who use it.
 
 mod barriers;
+mod conditions;
 mod events;
 mod led;
 mod locks;

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     RwLock = 8,
     /// Permits of a semaphore; see [`permits`](super::permits).
     Permits = 9,
+    /// Those who wait at a condition; see [`waiters`](super::waiters).
+    Waiters = 10,
     /// An event; see [`flag`](super::flag).
     Flag = 11,
     /// A barrier; see [`barrier`](super::barrier).
@@ -36,6 +38,7 @@ impl Kind {
             7 => Some(Kind::Lock),
             8 => Some(Kind::RwLock),
             9 => Some(Kind::Permits),
+            10 => Some(Kind::Waiters),
             11 => Some(Kind::Flag),
             12 => Some(Kind::Barrier),
             _ => None,
@@ -54,7 +57,10 @@ impl Kind {
 
     /// Whether it is a [`region`](super::region).
     pub(crate) fn is_region(self) -> bool {
-        matches!(self, Kind::Memory | Kind::Lock | Kind::RwLock | Kind::Permits | Kind::Flag | Kind::Barrier)
+        matches!(
+            self,
+            Kind::Memory | Kind::Lock | Kind::RwLock | Kind::Permits | Kind::Waiters | Kind::Flag | Kind::Barrier
+        )
     }
 }
 

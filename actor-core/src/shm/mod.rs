@@ -35,6 +35,7 @@ pub(crate) mod segment;
 pub(crate) mod slots;
 pub(crate) mod spin;
 pub(crate) mod table;
+pub(crate) mod waiters;
 pub(crate) mod waits;
 pub(crate) mod window;
 pub(crate) mod words;

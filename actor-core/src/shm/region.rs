@@ -15,7 +15,7 @@ use super::layout::{EventLine, SLOT_BYTES, Shape};
 use super::lock;
 use super::rwlock;
 use super::window::{Kind, Window};
-use super::{barrier, flag, permits};
+use super::{barrier, flag, permits, waiters};
 use crate::id::ProcessId;
 
 /// What may lie in memory that others write at any time.
@@ -132,6 +132,7 @@ pub(super) fn is_in_hand(window: &Window, kind: Kind) -> bool {
 pub(crate) fn recover(window: &Window, kind: Kind, dead: ProcessId) -> bool {
     match kind {
         Kind::Permits => permits::recover(window, dead.participant),
+        Kind::Waiters => waiters::recover_window(window, dead.participant),
         Kind::Flag => flag::recover(window),
         Kind::Barrier => barrier::recover(window, dead),
         // Bytes are what they are.

@@ -1,7 +1,8 @@
-//! What can go wrong with an event, a semaphore or a barrier: one type per operation.
+//! What can go wrong with an event, a semaphore, a condition or a barrier: one type per operation.
 
 use std::fmt;
 
+use super::error::LockError;
 use crate::exit::ExitReport;
 use crate::id::{ProcessId, WindowId};
 use crate::node;
@@ -98,5 +99,43 @@ impl DeadParty {
 impl fmt::Display for DeadParty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} has died", self.process)
+    }
+}
+
+/// Why a wait at a [`Condition`](super::Condition) did not simply give the guard.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum ConditionError<G> {
+    /// As many wait as can. The mutex is held as before.
+    #[error("too many wait at the condition")]
+    Full(G),
+    /// It was closed, or has gone with its node. The mutex is held.
+    #[error("the condition is gone")]
+    Gone(G),
+    /// What came of taking the mutex again: an owner that has died, for instance, which is the lock in other
+    /// words.
+    #[error("{0}")]
+    Lock(LockError<G>),
+}
+
+impl<G> ConditionError<G> {
+    /// The same without the lock.
+    pub(crate) fn without_guard(self) -> ConditionError<()> {
+        match self {
+            ConditionError::Full(_) => ConditionError::Full(()),
+            ConditionError::Gone(_) => ConditionError::Gone(()),
+            ConditionError::Lock(error) => ConditionError::Lock(error.without_guard()),
+        }
+    }
+}
+
+// The guard need not be printable.
+impl<G> fmt::Debug for ConditionError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConditionError::Full(_) => f.write_str("Full(..)"),
+            ConditionError::Gone(_) => f.write_str("Gone(..)"),
+            ConditionError::Lock(error) => write!(f, "Lock({error:?})"),
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! | [`Mutex<T>`], [`Lock`], [`RLock`], [`RwLock<T>`] | one at a time, with data or without; many readers | the next one gets it as an [`OwnerDied`], with the data as they were and the exit report |
 //! | [`Event`] | many wait until one says so | nothing: it stays set or not |
 //! | [`Semaphore`], [`BoundedSemaphore`] | at most so many at once; counting from one process to another | the permits that it held are free again |
+//! | [`Condition`] | to give a [`Mutex`] up until others say that its data have changed | its wake goes to another |
 //! | [`Barrier`] | nobody goes on before all have come | it is broken for all, who learn whose death it was |
 //!
 //! None of them is a lock or a variable of the C library in shared memory: whoever takes something writes
@@ -53,6 +54,7 @@
 //! that writes where it should not can change them, and nothing else.
 
 mod barrier;
+mod condition;
 mod error;
 mod event;
 mod failure;
@@ -66,14 +68,16 @@ mod rw_future;
 mod rw_guard;
 mod rw_raw;
 mod rwlock;
+mod seat;
 mod semaphore;
 mod waiting;
 
 pub use barrier::{Barrier, BarrierFuture, BarrierOptions, BarrierWait};
+pub use condition::{Condition, ConditionOptions};
 pub(crate) use error::Accept;
 pub use error::{CreateError, LockError, NotOwner, OwnerDied};
 pub use event::{Event, EventFuture};
-pub use failure::{AcquireError, BrokenBarrier, DeadParty, ReleaseError, WaitError};
+pub use failure::{AcquireError, BrokenBarrier, ConditionError, DeadParty, ReleaseError, WaitError};
 pub(crate) use future::Grab;
 pub use future::LockFuture;
 pub use lock::{Acquired, Lock};
@@ -83,4 +87,5 @@ pub use rlock::{RLock, RLockGuard};
 pub use rw_future::WriteFuture;
 pub use rw_guard::{ReadGuard, WriteGuard};
 pub use rwlock::RwLock;
+pub use seat::ConditionFuture;
 pub use semaphore::{AcquireFuture, BoundedSemaphore, Permit, Semaphore, SemaphoreOptions};

@@ -4,11 +4,13 @@
 //! of them, at places left to chance.
 
 use std::thread;
+use std::time::Duration;
 
 use actor_core::process::Process;
-use actor_core::sync::Semaphore;
+use actor_core::sync::{Condition, LockError, Mutex, Semaphore};
 use actor_tests::chance::{Chance, effort};
 use actor_tests::steps::{Step, Stepped, stand_still};
+use actor_tests::watch;
 
 use super::SOON;
 use crate::harness::{isolated_and_long, skip};
@@ -32,7 +34,7 @@ fn lead(stepped: &Stepped, steps: u64) -> std::io::Result<u64> {
 
 /// Kills victims at one place after the other of what they do between two moments at which they stand still.
 /// `meanwhile` is done when one stands there; what it gives is asserted on after the repair.
-fn at_all_places<R, M>(start: impl Fn() -> Process<R>, meanwhile: impl Fn() -> M, check: impl Fn(M)) {
+fn at_all_places<M>(start: impl Fn() -> Process<()>, meanwhile: impl Fn() -> M, check: impl Fn(M)) {
     let Some(length) = length_of(start()) else { return };
     let mut chance = Chance::announced();
     for _ in 0..VICTIMS * effort() {
@@ -46,13 +48,13 @@ fn at_all_places<R, M>(start: impl Fn() -> Process<R>, meanwhile: impl Fn() -> M
 }
 
 /// How many instructions a victim makes. `None`: it is said that nobody can be led here.
-fn length_of<R>(victim: Process<R>) -> Option<u64> {
+fn length_of(victim: Process<()>) -> Option<u64> {
     let length = Stepped::take_over(victim.pid()).and_then(|stepped| lead(&stepped, u64::MAX));
     end(victim);
     length.map_err(|error| skip(&format!("nobody can be led here: {error}"))).ok()
 }
 
-fn end<R>(victim: Process<R>) {
+fn end(victim: Process<()>) {
     victim.kill().expect("it lives");
     // It returns when the repair is done.
     let _ = victim.join();
@@ -101,4 +103,83 @@ fn who_dies_while_it_gives_back_leaves_nobody_asleep() {
         semaphore.close();
         has_it.close();
     });
+}
+
+#[test]
+fn who_dies_while_it_notifies_leaves_nobody_asleep() {
+    isolated_and_long(|| {
+        let (mutex, condition) = (Mutex::new(()).unwrap(), Condition::new().unwrap());
+        let victim = |condition: Condition| {
+            condition.notify_one();
+            stand_still();
+            condition.notify_one();
+            stand_still();
+        };
+        let waiter = || {
+            let waiter = waits(&mutex, &condition);
+            watch::until("it waits", || condition.waiting() == 1);
+            waiter
+        };
+        let start = || Process::spawn(victim, condition.clone()).unwrap();
+        let Some(length) = length_of(start()) else { return };
+        let mut chance = Chance::announced();
+        for _ in 0..VICTIMS * effort() {
+            let victim = start();
+            // It stands in front of the second one.
+            let stepped = Stepped::take_over(victim.pid()).expect("it stands still");
+            let waiter = waiter();
+            lead(&stepped, chance.below(length + 1)).expect("it lives");
+            end(victim);
+            if condition.waiting() == 1 {
+                assert_eq!(condition.notify_one(), 1);
+            }
+            assert!(waiter.join().unwrap(), "it was notified by one of the two");
+        }
+        assert_eq!(condition.waiting(), 0);
+        condition.close();
+    });
+}
+
+/// Another one comes to wait when the victim stands somewhere, and is notified by the wake of the victim if that
+/// has had it.
+#[test]
+fn who_dies_while_it_waits_leaves_its_wake_to_another() {
+    isolated_and_long(|| {
+        let (mutex, other, condition) = (Mutex::new(()).unwrap(), Mutex::new(()).unwrap(), Condition::new().unwrap());
+        let victim = |(mutex, condition): (Mutex<()>, Condition)| {
+            let wait = || {
+                let guard = match mutex.lock() {
+                    Ok(guard) => guard,
+                    Err(LockError::OwnerDied(died)) => died.into_guard(),
+                    Err(error) => panic!("{error}"),
+                };
+                let _ = condition.wait_timeout(guard, Duration::ZERO);
+            };
+            wait();
+            stand_still();
+            wait();
+            stand_still();
+        };
+        let start = || Process::spawn(victim, (mutex.clone(), condition.clone())).unwrap();
+        let notified = || {
+            let before = condition.waiting();
+            let waiter = waits(&other, &condition);
+            watch::until("it waits", || condition.waiting() == before + 1);
+            assert_eq!(condition.notify_one(), 1, "the victim, or who has come after it");
+            waiter
+        };
+        at_all_places(start, notified, |waiter| assert!(waiter.join().unwrap(), "it has the wake"));
+        assert_eq!(condition.waiting(), 0);
+        mutex.close();
+        condition.close();
+    });
+}
+
+/// A thread that waits; whether it was notified.
+fn waits(mutex: &Mutex<()>, condition: &Condition) -> thread::JoinHandle<bool> {
+    let (mutex, condition) = (mutex.clone(), condition.clone());
+    thread::spawn(move || {
+        let guard = mutex.lock().unwrap();
+        condition.wait_timeout(guard, SOON).unwrap().1
+    })
 }

@@ -25,5 +25,6 @@ mod permits;
 mod queue;
 mod ring;
 mod sequence;
+mod waiters;
 mod waits;
 mod wakes;
