@@ -8,6 +8,7 @@ mod locks;
 mod nested;
 mod readers;
 mod semaphores;
+mod steps;
 
 use std::time::{Duration, Instant};
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod actor;
 mod link;
+mod lock;
 mod peers;
 mod process;
 mod queue;
