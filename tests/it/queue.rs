@@ -11,6 +11,8 @@ mod idle;
 mod items;
 mod limits;
 mod memory;
+mod ordered;
+mod put_back;
 mod tasks;
 mod traffic;
 mod waiting;

@@ -164,7 +164,7 @@ impl Node {
                 continue;
             };
             match table::kind(&window) {
-                Some(Kind::Queue) => {
+                Some(Kind::Queue | Kind::Ordered) => {
                     let (held, freed) = window.repair(dead);
                     found += held;
                     extents += freed;

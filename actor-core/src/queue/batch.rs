@@ -110,7 +110,7 @@ impl<T: DeserializeOwned> Queue<T> {
         }
         let mut next = Some(self.raw.take(deadline));
         while let Some(Ok(held)) = next {
-            let item = self.decode(held);
+            let item = self.raw.decode(held);
             match item {
                 Err(error) if items.is_empty() => {
                     self.finish(held, Wake::Now);

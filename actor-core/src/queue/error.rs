@@ -122,6 +122,12 @@ impl<T> fmt::Debug for SendError<T> {
     }
 }
 
+/// [`task_done`](super::Queue::task_done) was called, and this process has kept nothing of the queue that is
+/// unfinished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more was called done than this process has kept of the queue")]
+pub struct TooManyDone;
+
 /// Why nothing was received.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

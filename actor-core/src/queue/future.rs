@@ -1,16 +1,16 @@
 //! Async `send`, `recv` and `recv_task`. Each may be dropped at any time: nothing is lost by it.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Queue;
 use super::error::{RecvError, SendError};
 use super::task::Task;
-use super::waiting::{Receiving, Sending};
+use super::waiting::{Channel, Receiving, Sending};
 use crate::shm::post::PostError;
 use crate::wire;
 
@@ -19,7 +19,7 @@ use crate::wire;
 /// Polled again after it was ready, it stays pending: there is no item to send any more.
 #[must_use = "futures do nothing unless awaited"]
 pub struct SendFuture<'a, T> {
-    queue: &'a Queue<T>,
+    channel: &'a dyn Channel,
     item: Option<T>,
     /// The encoded item, from the first poll on.
     encoded: Option<Vec<u8>>,
@@ -29,32 +29,34 @@ pub struct SendFuture<'a, T> {
 /// The future of [`Queue::recv_async`]. It claims an item only in the poll that returns it.
 #[must_use = "futures do nothing unless awaited"]
 pub struct RecvFuture<'a, T> {
-    queue: &'a Queue<T>,
+    channel: &'a dyn Channel,
     receiving: Receiving,
+    _items: PhantomData<fn() -> T>,
 }
 
 /// The future of [`Queue::recv_task_async`]. It claims an item only in the poll that returns it.
 #[must_use = "futures do nothing unless awaited"]
 pub struct RecvTaskFuture<'a, T> {
-    queue: &'a Queue<T>,
+    channel: &'a dyn Channel,
     receiving: Receiving,
+    _items: PhantomData<fn() -> T>,
 }
 
 impl<'a, T> SendFuture<'a, T> {
-    pub(super) fn new(queue: &'a Queue<T>, item: T) -> SendFuture<'a, T> {
-        SendFuture { queue, item: Some(item), encoded: None, sending: Sending::new() }
+    pub(super) fn new(channel: &'a dyn Channel, item: T) -> SendFuture<'a, T> {
+        SendFuture { channel, item: Some(item), encoded: None, sending: Sending::new() }
     }
 }
 
 impl<'a, T> RecvFuture<'a, T> {
-    pub(super) fn new(queue: &'a Queue<T>) -> RecvFuture<'a, T> {
-        RecvFuture { queue, receiving: Receiving::new() }
+    pub(super) fn new(channel: &'a dyn Channel) -> RecvFuture<'a, T> {
+        RecvFuture { channel, receiving: Receiving::new(), _items: PhantomData }
     }
 }
 
 impl<'a, T> RecvTaskFuture<'a, T> {
-    pub(super) fn new(queue: &'a Queue<T>) -> RecvTaskFuture<'a, T> {
-        RecvTaskFuture { queue, receiving: Receiving::new() }
+    pub(super) fn new(channel: &'a dyn Channel) -> RecvTaskFuture<'a, T> {
+        RecvTaskFuture { channel, receiving: Receiving::new(), _items: PhantomData }
     }
 }
 
@@ -79,7 +81,7 @@ impl<T: Serialize> Future for SendFuture<'_, T> {
                 encoded
             }
         };
-        match this.sending.post(&this.queue.raw, &encoded, context) {
+        match this.sending.post(this.channel, &encoded, context) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(PostError::Full) => {
                 this.item = Some(item);
@@ -95,9 +97,9 @@ impl<T: DeserializeOwned> Future for RecvFuture<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let queue = self.queue;
-        let taken = self.receiving.poll_take(&queue.raw, context);
-        taken.map(|taken| taken.and_then(|held| queue.decode_and_finish(held)))
+        let channel = self.channel;
+        let taken = self.receiving.poll_take(channel, context);
+        taken.map(|taken| taken.and_then(|held| channel.raw().decode_and_finish(held)))
     }
 }
 
@@ -105,8 +107,8 @@ impl<T: DeserializeOwned> Future for RecvTaskFuture<'_, T> {
     type Output = Result<Task<T>, RecvError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let queue = self.queue;
-        let taken = self.receiving.poll_take(&queue.raw, context);
-        taken.map(|taken| taken.and_then(|held| queue.decode_as_task(held)))
+        let channel = self.channel;
+        let taken = self.receiving.poll_take(channel, context);
+        taken.map(|taken| taken.and_then(|held| channel.raw().decode_as_task(held)))
     }
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::error::CreateError;
+use super::error::{CreateError, TooManyDone};
+use super::ledger;
 use super::options::Options;
 use super::raw::RawQueue;
 use crate::shm::handle::Handle;
@@ -22,6 +23,10 @@ use crate::wait::{Opened, Source};
 /// A bounded queue between processes; see the [module](super).
 ///
 /// By convention a variable of this type is called `queue`.
+///
+/// This is the one queue for what other libraries have several kinds of: what `send` returns `Ok` for is in the
+/// queue, without a thread that feeds it, so it is as simple as a pipe with a lock; every item is counted
+/// until it is acknowledged, so it can always be [joined](Queue::join); and it needs no server process.
 ///
 /// | | waits | not at all | for a time | until a time | async |
 /// |---|---|---|---|---|---|
@@ -115,6 +120,31 @@ impl<T> Queue<T> {
     /// [`join`](Queue::join) until a point in time. False: something was still unfinished.
     pub fn join_deadline(&self, deadline: Instant) -> bool {
         self.raw.join(deadline.into())
+    }
+
+    /// Acknowledges one item that was taken with [`Task::keep`](super::Task::keep) in this process, the one
+    /// that was kept first. Where a [`Task`](super::Task) can be passed along, [`Task::done`](super::Task::done)
+    /// does the same and cannot be called too often.
+    ///
+    /// ```
+    /// use actor_core::queue::{Queue, TooManyDone};
+    ///
+    /// # fn main() -> actor_core::Result<()> {
+    /// let queue = Queue::bounded(10)?;
+    /// queue.send(7)?;
+    /// let item = queue.recv_task()?.keep();
+    /// assert!(item == 7 && !queue.join_timeout(std::time::Duration::ZERO));
+    /// assert_eq!(queue.task_done(), Ok(()));
+    /// assert_eq!(queue.task_done(), Err(TooManyDone));
+    /// queue.join(); // nothing is unfinished
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Nothing that was kept is unfinished; nothing has changed.
+    pub fn task_done(&self) -> Result<(), TooManyDone> {
+        ledger::finish_one(self.raw.handle())
     }
 
     #[cfg(feature = "testing")]

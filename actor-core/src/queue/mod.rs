@@ -28,20 +28,39 @@
 //! for the place of the item that is being received: until the process goes on, or is killed.
 //! Whoever has given a time limit gets its error in time.
 //!
+//! # Which queue
+//! | | what is received first |
+//! |---|---|
+//! | [`Queue`] | what was sent first |
+//! | [`PriorityQueue`] | the smallest, and of equal ones what was sent first |
+//! | [`LifoQueue`] | what was sent last |
+//!
+//! All of them are bounded, can be joined and closed, and are the same to somebody who dies.
+//!
+//! # What is not for this consumer
+//! [`Task::put_back`] leaves an item to other consumers: this one skips it from then on, and sleeps if there
+//! is nothing else. So consumers that each take their own out of one queue neither spin nor keep each other
+//! from anything.
+//!
 //! # Which way to receive
 //! | | when the receiver dies with the item |
 //! |---|---|
 //! | [`recv`](Queue::recv) | it is acknowledged once decoded: dead before, it is handed out again; dead after, it is gone |
-//! | [`recv_task`](Queue::recv_task) | it is handed out again, unless [`Task::done`] was called |
+//! | [`recv_task`](Queue::recv_task) | it is handed out again, unless [`Task::done`] was called, or [`Queue::task_done`] for it |
 //! | [`recv_reader`](Queue::recv_reader) | it is handed out again, unless the reader was dropped |
 
 mod batch;
 mod blocks;
 mod bytes;
+mod decode;
 mod error;
 mod future;
 mod handle;
+mod ledger;
 mod options;
+mod ordered;
+mod passed;
+mod ranked;
 mod raw;
 mod reader;
 mod recv;
@@ -54,10 +73,13 @@ mod tests;
 mod waiting;
 
 pub use blocks::Blocks;
-pub use error::{CreateError, RecvError, SendError};
+pub use error::{CreateError, RecvError, SendError, TooManyDone};
 pub use future::{RecvFuture, RecvTaskFuture, SendFuture};
 pub use handle::{Close, Queue};
 pub use options::Options;
+pub use ordered::{Latest, LifoQueue, Order, OrderedQueue, PriorityQueue, Smallest};
+#[cfg_attr(not(test), allow(unused_imports, reason = "for what comes above"))]
+pub(crate) use ranked::RankedQueue;
 pub(crate) use raw::RawQueue;
 pub use reader::ItemReader;
 pub use recv::Iter;

@@ -2,12 +2,13 @@
 //!
 //! Sizes are checked where the window is laid out, not here: there is one place that knows the bounds.
 
-use super::Queue;
 use super::error::CreateError;
 use super::raw::RawQueue;
+use super::{LifoQueue, OrderedQueue, PriorityQueue, Queue};
 use crate::node;
 use crate::shm::layout::Shape;
 use crate::shm::table::MakeError;
+use crate::shm::window::Kind;
 
 /// How large a queue is; the start is [`Options::new`].
 ///
@@ -42,6 +43,26 @@ impl Options {
     /// # Errors
     /// See [`CreateError`]: a capacity of zero or out of bounds, too many queues, no memory.
     pub fn create<T>(self) -> Result<Queue<T>, CreateError> {
+        self.make(Kind::Queue).map(Queue::from_raw)
+    }
+
+    /// Makes a queue from which the smallest item is received first.
+    ///
+    /// # Errors
+    /// As for [`create`](Options::create).
+    pub fn priority<T: Ord>(self) -> Result<PriorityQueue<T>, CreateError> {
+        self.make(Kind::Ordered).map(OrderedQueue::from_raw)
+    }
+
+    /// Makes a queue from which the item is received first that was sent last.
+    ///
+    /// # Errors
+    /// As for [`create`](Options::create).
+    pub fn lifo<T>(self) -> Result<LifoQueue<T>, CreateError> {
+        self.make(Kind::Ordered).map(OrderedQueue::from_raw)
+    }
+
+    pub(super) fn make(self, kind: Kind) -> Result<RawQueue, CreateError> {
         let out_of_bounds = CreateError::OutOfBounds { capacity: self.capacity, message_max: self.message_max };
         let Ok(capacity) = u32::try_from(self.capacity) else { return Err(out_of_bounds) };
         let shape = Shape {
@@ -51,8 +72,8 @@ impl Options {
             bytes: self.bytes as u64,
         };
         let segment = node::ensure().map_err(CreateError::Memory)?;
-        match RawQueue::make(segment, shape) {
-            Ok(raw) => Ok(Queue::from_raw(raw)),
+        match RawQueue::make_kind(segment, kind, shape) {
+            Ok(raw) => Ok(raw),
             Err(MakeError::Shape(_)) => Err(out_of_bounds),
             Err(error) => Err(error.into()),
         }

@@ -2,6 +2,7 @@
 //! [`handle`](crate::shm::handle).
 
 use super::error::RecvError;
+use super::passed::Passed;
 use crate::id::WindowId;
 use crate::planted::planted;
 use crate::shm::event::{Event, Waited};
@@ -20,36 +21,49 @@ use crate::wait::{Wakes, Words};
 
 /// A handle on a queue of bytes.
 #[derive(Clone)]
-pub(crate) struct RawQueue(Handle);
+pub(crate) struct RawQueue {
+    handle: Handle,
+    passed: Passed,
+}
 
 impl RawQueue {
     pub(crate) fn make(segment: &'static Segment, shape: Shape) -> Result<RawQueue, MakeError> {
-        Ok(RawQueue(Handle::make(segment, Kind::Queue, shape)?))
+        RawQueue::make_kind(segment, Kind::Queue, shape)
+    }
+
+    pub(super) fn make_kind(segment: &'static Segment, kind: Kind, shape: Shape) -> Result<RawQueue, MakeError> {
+        Ok(RawQueue::of_handle(Handle::make(segment, kind, shape)?))
     }
 
     /// A further handle, in this process or from a message.
     pub(crate) fn from_id(id: WindowId) -> RawQueue {
-        RawQueue(Handle::from_id(id, Kind::Queue))
+        RawQueue::of_handle(Handle::from_id(id, Kind::Queue))
     }
 
     pub(crate) fn id(&self) -> WindowId {
-        self.0.id()
+        self.handle.id()
     }
 
     /// The window, as long as the queue exists.
     #[inline]
     pub(crate) fn window(&self) -> Option<&Window> {
-        self.0.window()
+        self.handle.window()
     }
 
     /// What is written of it into a message.
     pub(super) fn handle(&self) -> &Handle {
-        &self.0
+        &self.handle
+    }
+
+    /// What this handle has put back, and does not take again.
+    #[inline]
+    pub(super) fn passed(&self) -> &Passed {
+        &self.passed
     }
 
     /// What has come in a message.
     pub(super) fn of_handle(handle: Handle) -> RawQueue {
-        RawQueue(handle)
+        RawQueue { handle, passed: Passed::default() }
     }
 
     pub(super) fn post(&self, payload: &[u8], deadline: Deadline, wake: Wake) -> Result<(), PostError> {
@@ -72,15 +86,27 @@ impl RawQueue {
     #[inline]
     pub(super) fn take(&self, deadline: Deadline) -> Result<Held, RecvError> {
         let window = self.window().ok_or(RecvError::Closed)?;
-        match try_take(window) {
+        match self.try_take_of(window) {
             Some(result) => result,
-            None => wait_and_take(window, deadline),
+            None => wait_and_take(window, deadline, || self.try_take_of(window)),
         }
     }
 
     /// [`RawQueue::take`] without waiting; `None`: nothing is there.
     pub(crate) fn try_take(&self) -> Option<Result<Held, RecvError>> {
-        self.window().map_or(Some(Err(RecvError::Closed)), try_take)
+        self.window().map_or(Some(Err(RecvError::Closed)), |window| self.try_take_of(window))
+    }
+
+    #[inline]
+    fn try_take_of(&self, window: &Window) -> Option<Result<Held, RecvError>> {
+        if is_over(window) {
+            return Some(Err(RecvError::Closed));
+        }
+        match window.take_unless(&|origin| self.passed.has(origin)) {
+            Ok(held) => Some(Ok(held)),
+            Err(Refused::Sealed) => Some(Err(RecvError::Closed)),
+            Err(Refused::NotNow) => ends_empty(window).then_some(Err(RecvError::Closed)),
+        }
     }
 
     /// Refuses new messages, and wakes everybody who waits. With `discards`, what is queued is
@@ -114,17 +140,10 @@ impl RawQueue {
     }
 }
 
+/// Whether nothing is received any more, whatever is there.
 #[inline]
-fn try_take(window: &Window) -> Option<Result<Held, RecvError>> {
-    let state = &window.header().state.flags;
-    if !window.is_live() || window::has_flags(state, flags::CLOSED_NOW) {
-        return Some(Err(RecvError::Closed));
-    }
-    match window.take() {
-        Ok(held) => Some(Ok(held)),
-        Err(Refused::Sealed) => Some(Err(RecvError::Closed)),
-        Err(Refused::NotNow) => ends_empty(window).then_some(Err(RecvError::Closed)),
-    }
+pub(super) fn is_over(window: &Window) -> bool {
+    !window.is_live() || window::has_flags(&window.header().state.flags, flags::CLOSED_NOW)
 }
 
 /// Who finds a closing queue empty ends it there: nothing can be accepted behind its back.
@@ -140,10 +159,14 @@ fn ends_empty(window: &Window) -> bool {
 impl Words for RawQueue {
     fn is_ready(&self) -> bool {
         let Some(window) = self.window() else { return true };
-        if !window.is_live() || window::has_flags(&window.header().state.flags, flags::CLOSED_NOW) {
+        if is_over(window) {
             return true;
         }
-        match hands::peek(window) {
+        let skips = |origin| self.passed.has(origin);
+        if window.is_ordered() {
+            return window.is_anything_first(&skips);
+        }
+        match hands::peek(window, &skips) {
             Ok(()) | Err(Refused::Sealed) => true,
             Err(Refused::NotNow) => ends_empty(window),
         }
@@ -158,13 +181,16 @@ impl Words for RawQueue {
 }
 
 #[cold]
-fn wait_and_take(window: &Window, deadline: Deadline) -> Result<Held, RecvError> {
+fn wait_and_take(
+    window: &Window,
+    deadline: Deadline,
+    mut test: impl FnMut() -> Option<Result<Held, RecvError>>,
+) -> Result<Held, RecvError> {
     if deadline.has_passed() {
         return Err(RecvError::Empty);
     }
     // What was finished without a wake may be what the producers wait for.
     wake_producer(window);
-    let mut test = || try_take(window);
     if let Some(result) = spin(window.segment, deadline, &mut test) {
         return result;
     }

@@ -8,10 +8,7 @@ use super::Queue;
 use super::error::RecvError;
 use super::future::{RecvFuture, RecvTaskFuture};
 use super::task::Task;
-use crate::shm::hands::Held;
-use crate::shm::post::Wake;
 use crate::time::Deadline;
-use crate::wire;
 
 impl<T: DeserializeOwned> Queue<T> {
     /// Receives the next item, waiting for one. It is acknowledged once decoded.
@@ -51,7 +48,7 @@ impl<T: DeserializeOwned> Queue<T> {
 
     /// [`recv`](Queue::recv), async. A dropped future has received nothing.
     pub fn recv_async(&self) -> RecvFuture<'_, T> {
-        RecvFuture::new(self)
+        RecvFuture::new(&self.raw)
     }
 
     /// Receives the next item as a [`Task`] that is acknowledged when its work is done.
@@ -88,7 +85,7 @@ impl<T: DeserializeOwned> Queue<T> {
 
     /// [`recv_task`](Queue::recv_task), async. A dropped future has received nothing.
     pub fn recv_task_async(&self) -> RecvTaskFuture<'_, T> {
-        RecvTaskFuture::new(self)
+        RecvTaskFuture::new(&self.raw)
     }
 
     /// Receives until the queue is closed and drained. Items that cannot be decoded are passed over.
@@ -97,38 +94,11 @@ impl<T: DeserializeOwned> Queue<T> {
     }
 
     fn recv_until(&self, deadline: Deadline) -> Result<T, RecvError> {
-        self.raw.take(deadline).and_then(|held| self.decode_and_finish(held))
+        self.raw.take(deadline).and_then(|held| self.raw.decode_and_finish(held))
     }
 
     fn recv_task_until(&self, deadline: Deadline) -> Result<Task<T>, RecvError> {
-        self.raw.take(deadline).and_then(|held| self.decode_as_task(held))
-    }
-
-    pub(super) fn decode_as_task(&self, held: Held) -> Result<Task<T>, RecvError> {
-        let window = self.raw.window().ok_or(RecvError::Closed)?;
-        match self.decode(held) {
-            Ok(item) => Ok(Task::new(item, self.raw.clone(), window.move_to_hand(held))),
-            Err(error) => {
-                window.finish(held, Wake::Now);
-                Err(error)
-            }
-        }
-    }
-
-    pub(super) fn decode(&self, held: Held) -> Result<T, RecvError> {
-        let window = self.raw.window().ok_or(RecvError::Closed)?;
-        wire::with_buffer(|buffer| match window.read_held(held, buffer) {
-            true => Ok(wire::decode(buffer)?),
-            false => Err(wire::DecodeError::Damaged.into()),
-        })
-    }
-
-    pub(super) fn decode_and_finish(&self, held: Held) -> Result<T, RecvError> {
-        let item = self.decode(held);
-        if let Some(window) = self.raw.window() {
-            window.finish(held, Wake::Now);
-        }
-        item
+        self.raw.take(deadline).and_then(|held| self.raw.decode_as_task(held))
     }
 }
 

@@ -49,7 +49,7 @@ impl<T: Serialize> Queue<T> {
 
     /// [`send`](Queue::send), async. A dropped future has sent nothing.
     pub fn send_async(&self, item: T) -> SendFuture<'_, T> {
-        SendFuture::new(self, item)
+        SendFuture::new(&self.raw, item)
     }
 
     fn send_until(&self, item: T, deadline: Deadline) -> Result<(), SendError<T>> {

@@ -64,7 +64,7 @@ impl<T: DeserializeOwned> Stream for QueueStream<T> {
             return Poll::Ready(None);
         }
         let taken = this.receiving.poll_take(&this.queue.raw, context);
-        taken.map(|taken| match taken.and_then(|held| this.queue.decode_and_finish(held)) {
+        taken.map(|taken| match taken.and_then(|held| this.queue.raw.decode_and_finish(held)) {
             Err(RecvError::Closed) => {
                 this.is_over = true;
                 None

@@ -2,7 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::ledger;
+use super::passed::Passed;
 use super::raw::RawQueue;
+use crate::shm::handle::Handle;
 use crate::shm::hands::Held;
 use crate::shm::post::Wake;
 
@@ -32,13 +35,14 @@ use crate::shm::post::Wake;
 #[must_use = "a task that is dropped goes back to the queue"]
 pub struct Task<T> {
     item: Option<T>,
-    queue: RawQueue,
+    queue: Handle,
+    passed: Passed,
     held: Held,
 }
 
 impl<T> Task<T> {
-    pub(super) fn new(item: T, queue: RawQueue, held: Held) -> Task<T> {
-        Task { item: Some(item), queue, held }
+    pub(super) fn new(item: T, queue: &RawQueue, held: Held) -> Task<T> {
+        Task { item: Some(item), queue: queue.handle().clone(), passed: queue.passed().share(), held }
     }
 
     /// How often the item has been handed out, this time included.
@@ -52,6 +56,54 @@ impl<T> Task<T> {
         if let Some(window) = self.queue.window() {
             window.finish(self.held, Wake::Now);
         }
+        self.take_item()
+    }
+
+    /// Gives the item back as if it had never been handed out: not for this consumer, but for another.
+    ///
+    /// Whoever receives by another handle gets it next, or in its place if the queue has an order of its
+    /// own. The handle that this task came by does not receive it again, and waits for others as if it was
+    /// not there: so who takes, looks and puts back neither spins nor keeps from itself what lies behind. A
+    /// clone of a handle is a consumer of its own. If there is no other consumer, the item waits for one;
+    /// closed with [`Close::Drain`](super::Close::Drain), the queue is drained for this handle when nothing
+    /// else is left.
+    ///
+    /// While items lie there that others have put back, receiving takes a look at the whole queue.
+    ///
+    /// ```
+    /// use actor_core::queue::Queue;
+    ///
+    /// # fn main() -> actor_core::Result<()> {
+    /// let (odd, even) = (Queue::bounded(10)?, Queue::<u32>::clone);
+    /// let even = even(&odd);
+    /// odd.send(2)?;
+    /// odd.send(3)?;
+    /// odd.recv_task()?.put_back(); // a 2, which is for the other
+    /// assert_eq!(odd.recv_task()?.done(), 3);
+    /// assert!(odd.try_recv().is_err());
+    /// assert_eq!(even.recv()?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn put_back(mut self) {
+        self.take_item();
+        if let Some(window) = self.queue.window() {
+            // In this order: nobody who has this handle as well finds it in between.
+            self.passed.note(window, window.origin_of_held(self.held));
+            window.give_back(self.held, false);
+        }
+    }
+
+    /// Takes the item out and leaves it unfinished, until [`task_done`](super::Queue::task_done) of the
+    /// queue is called in this process: for code that counts by hand. If this process dies before, it is
+    /// handed out again.
+    pub fn keep(mut self) -> T {
+        ledger::keep(self.queue.clone(), self.held);
+        self.take_item()
+    }
+
+    /// From here on the drop does nothing.
+    fn take_item(&mut self) -> T {
         self.item.take().expect("a task has its item until it is done")
     }
 }

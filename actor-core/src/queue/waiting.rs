@@ -15,28 +15,83 @@ use crate::shm::window::Window;
 use crate::time::Deadline;
 use crate::waker::Registration;
 
+/// What futures need of a queue, whatever the order of its items.
+pub(super) trait Channel: Send + Sync {
+    fn raw(&self) -> &RawQueue;
+
+    /// Takes what is there, without waiting.
+    fn look(&self) -> Look;
+
+    /// Posts an encoded item, without waiting.
+    ///
+    /// # Errors
+    /// Nothing was posted, see [`PostError`].
+    fn try_post(&self, item: &[u8]) -> Result<(), PostError>;
+}
+
+/// What somebody found who looked.
+pub(super) enum Look {
+    Taken(Result<Held, RecvError>),
+    Nothing,
+    /// Another receiver is at it.
+    Busy,
+}
+
+impl Channel for RawQueue {
+    fn raw(&self) -> &RawQueue {
+        self
+    }
+
+    fn look(&self) -> Look {
+        self.try_take().map_or(Look::Nothing, Look::Taken)
+    }
+
+    fn try_post(&self, item: &[u8]) -> Result<(), PostError> {
+        self.post(item, Deadline::Now, Wake::Now)
+    }
+}
+
 /// The place of one who receives.
 pub(super) struct Receiving {
     items: Place,
+    turn: Place,
 }
 
 impl Receiving {
     pub(super) const fn new() -> Receiving {
-        Receiving { items: Place::at(|header| &header.items) }
+        Receiving { items: Place::at(|header| &header.items), turn: Place::at(|header| &header.turn) }
     }
 
     /// Takes what is there, or has the waker woken when something may be.
-    pub(super) fn poll_take(&mut self, raw: &RawQueue, context: &mut Context<'_>) -> Poll<Result<Held, RecvError>> {
-        let mut taken = raw.try_take();
-        if taken.is_none() {
-            let Some(window) = raw.window() else { return Poll::Ready(Err(RecvError::Closed)) };
+    pub(super) fn poll_take(
+        &mut self,
+        channel: &dyn Channel,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Held, RecvError>> {
+        let mut found = channel.look();
+        if !matches!(found, Look::Taken(_)) {
+            let Some(window) = channel.raw().window() else { return Poll::Ready(Err(RecvError::Closed)) };
             self.items.register(window, context.waker());
             // Something may have come before the registration; then nobody rings.
-            taken = raw.try_take();
+            found = channel.look();
+            if matches!(found, Look::Busy) {
+                self.turn.register(window, context.waker());
+                // Likewise, the other may be done.
+                found = channel.look();
+            }
         }
-        let Some(taken) = taken else { return Poll::Pending };
-        self.items.leave();
-        Poll::Ready(taken)
+        match found {
+            Look::Taken(taken) => {
+                self.items.leave();
+                self.turn.leave();
+                Poll::Ready(taken)
+            }
+            Look::Nothing => {
+                self.turn.leave();
+                Poll::Pending
+            }
+            Look::Busy => Poll::Pending,
+        }
     }
 }
 
@@ -53,10 +108,15 @@ impl Sending {
 
     /// Posts an encoded item, or has the waker woken when there may be room: then it is
     /// [`PostError::Full`].
-    pub(super) fn post(&mut self, raw: &RawQueue, item: &[u8], context: &mut Context<'_>) -> Result<(), PostError> {
-        let attempt = || raw.post(item, Deadline::Now, Wake::Now);
+    pub(super) fn post(
+        &mut self,
+        channel: &dyn Channel,
+        item: &[u8],
+        context: &mut Context<'_>,
+    ) -> Result<(), PostError> {
+        let attempt = || channel.try_post(item);
         let mut result = attempt();
-        if let (Err(PostError::Full), Some(window)) = (&result, raw.window()) {
+        if let (Err(PostError::Full), Some(window)) = (&result, channel.raw().window()) {
             // A large item needs an extent and a slot, and may lack either.
             if item.len() as u64 > INLINE_MAX {
                 self.extent_room.register(window, context.waker());

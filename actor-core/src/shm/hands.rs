@@ -17,6 +17,7 @@
 //!
 //! Words only; what is copied, and who is woken, is in [`held`](super::held).
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::slots::{self, Claim, Position, Recovered, Refused, Ring, Settled, SlotWord, State};
@@ -60,14 +61,15 @@ pub(crate) struct Empty {
     lap: u64,
 }
 
-/// Takes the oldest message that was returned, else the next new one.
+/// Takes the oldest message that was returned and for whose origin `skips` does not hold, else the next
+/// new one.
 ///
 /// # Errors
 /// There is none, or the queue has ended.
 #[inline]
-pub(crate) fn take<R: Hands>(ring: &R, me: Participant) -> Result<Held, Refused> {
+pub(crate) fn take<R: Hands>(ring: &R, me: Participant, skips: &dyn Fn(Position) -> bool) -> Result<Held, Refused> {
     if slots::may_have_returns(ring)
-        && let Some(held) = take_returned(ring, me)
+        && let Some(held) = take_returned(ring, me, skips)
     {
         return Ok(held);
     }
@@ -78,8 +80,8 @@ pub(crate) fn take<R: Hands>(ring: &R, me: Participant) -> Result<Held, Refused>
 ///
 /// # Errors
 /// There is nothing, or the queue has ended.
-pub(crate) fn peek<R: Hands>(ring: &R) -> Result<(), Refused> {
-    let is_returned = || slots::oldest_returned(ring).is_some() || oldest_returned_hand(ring).is_some();
+pub(crate) fn peek<R: Hands>(ring: &R, skips: &dyn Fn(Position) -> bool) -> Result<(), Refused> {
+    let is_returned = || slots::oldest_returned(ring, skips).is_some() || oldest_returned_hand(ring, skips).is_some();
     match slots::may_have_returns(ring) && is_returned() {
         true => Ok(()),
         false => slots::peek_new(ring),
@@ -93,18 +95,28 @@ pub(crate) fn rounds_max<R: Hands>(ring: &R) -> u32 {
 
 /// The same as `slots::take_returned`, with the hands.
 #[cold]
-fn take_returned<R: Hands>(ring: &R, me: Participant) -> Option<Held> {
+fn take_returned<R: Hands>(ring: &R, me: Participant, skips: &dyn Fn(Position) -> bool) -> Option<Held> {
+    let has_skipped = Cell::new(false);
+    let skips = |origin: Position| {
+        let is_skipped = skips(origin);
+        has_skipped.set(has_skipped.get() | is_skipped);
+        is_skipped
+    };
     for _ in 0..rounds_max(ring) {
         let made = ring.returns_made().load(Acquire); // PAIR: slot-returned
-        let slot = slots::oldest_returned(ring).map(|(index, seen)| (Position::new(seen.lap(), index), index, seen));
-        let hand = oldest_returned_hand(ring);
+        let slot =
+            slots::oldest_returned(ring, &skips).map(|(index, seen)| (Position::new(seen.lap(), index), index, seen));
+        let hand = oldest_returned_hand(ring, &skips);
         let Some((_, index, seen, is_hand)) = (match (slot, hand) {
             (Some(slot), Some(hand)) if hand.0.is_before(slot.0) => Some((hand.0, hand.1, hand.2, true)),
             (Some(slot), _) => Some((slot.0, slot.1, slot.2, false)),
             (None, Some(hand)) => Some((hand.0, hand.1, hand.2, true)),
             (None, None) => None,
         }) else {
-            ring.returns_seen().store(made, Relaxed);
+            // What this one skips is there for others.
+            if !has_skipped.get() {
+                ring.returns_seen().store(made, Relaxed);
+            }
             return None;
         };
         let mine = SlotWord::new(State::Claimed, me, seen.count(), seen.lap());
@@ -120,13 +132,13 @@ fn take_returned<R: Hands>(ring: &R, me: Participant) -> Option<Held> {
     None
 }
 
-fn oldest_returned_hand<R: Hands>(ring: &R) -> Option<(Position, u32, SlotWord)> {
+fn oldest_returned_hand<R: Hands>(ring: &R, skips: &dyn Fn(Position) -> bool) -> Option<(Position, u32, SlotWord)> {
     (0..ring.hand_count())
         .map(|index| {
             let seen = SlotWord(ring.hand_word(index).load(Acquire));
             (Position(ring.hand_origin(index).load(Relaxed)), index, seen)
         })
-        .filter(|(.., seen)| seen.state() == State::Returned)
+        .filter(|(origin, _, seen)| seen.state() == State::Returned && !skips(*origin))
         .reduce(|oldest, other| if other.0.is_before(oldest.0) { other } else { oldest })
 }
 

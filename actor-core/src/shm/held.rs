@@ -11,9 +11,8 @@ use super::hands::{self, Hands, Held};
 use super::layout::{INLINE_MAX, SlotHead};
 use super::payload::Meta;
 use super::post::Wake;
-use super::slots::{self, Recovered, Refused};
+use super::slots::{self, Claim, Position, Recovered, Refused, SlotWord, State};
 use super::window::{Window, flags, has_flags};
-use super::words::{Mapped, Memory};
 use crate::id::Participant;
 use crate::planted::{self, planted};
 
@@ -39,7 +38,38 @@ impl Window {
     /// There is none, or the queue has ended.
     #[inline]
     pub(crate) fn take(&self) -> Result<Held, Refused> {
-        hands::take(self, self.segment.me())
+        self.take_unless(&|_| false)
+    }
+
+    /// [`Window::take`] that passes over what was returned and `skips` holds for.
+    ///
+    /// # Errors
+    /// As for `take`.
+    #[inline]
+    pub(crate) fn take_unless(&self, skips: &dyn Fn(Position) -> bool) -> Result<Held, Refused> {
+        hands::take(self, self.segment.me(), skips)
+    }
+
+    /// Where a held message was sent to: what tells it from others for as long as it is there.
+    pub(crate) fn origin_of_held(&self, held: Held) -> Position {
+        match held {
+            Held::Slot(claim) => claim.position,
+            Held::Hand { index, .. } => Position(self.origin(index).load(Relaxed)),
+        }
+    }
+
+    /// Whether the message that was sent there may still be in the queue, queued or held.
+    pub(crate) fn may_have(&self, origin: Position) -> bool {
+        let is_in_slot = || {
+            let slot = (origin.index() < self.layout.shape.capacity).then(|| self.slot(origin.index()));
+            let seen = slot.map(|slot| SlotWord(slot.word.load(Relaxed)));
+            seen.is_some_and(|seen| seen.lap() == origin.lap() && seen.state() != State::Free)
+        };
+        let is_in_hand = |index: u32| {
+            let state = SlotWord(self.hand(index).word.load(Relaxed)).state();
+            state != State::Free && self.origin(index).load(Relaxed) == origin.0
+        };
+        is_in_slot() || (0..self.hand_count()).any(is_in_hand)
     }
 
     fn place(&self, held: Held) -> &'static SlotHead {
@@ -114,10 +144,7 @@ impl Window {
         // It may not have been read.
         self.take_over(meta);
         match (held, wake) {
-            (Held::Slot(claim), Wake::Now) => {
-                slots::release(self, claim.position);
-                self.notify_freed();
-            }
+            (Held::Slot(claim), Wake::Now) => self.release(claim),
             (Held::Slot(claim), Wake::Later) => slots::release_quietly(self, claim.position),
             (Held::Hand { index, .. }, _) => hands::free(self, index),
         }
@@ -126,6 +153,16 @@ impl Window {
             self.ask_for_trim();
         }
         self.notify_if_idle();
+    }
+
+    /// Frees a slot, and wakes those who wait for one.
+    #[inline]
+    fn release(&self, claim: Claim) {
+        slots::release(self, claim.position);
+        if self.is_ordered() {
+            self.note_free(claim.position.index());
+        }
+        self.notify_freed();
     }
 
     /// Wakes those who wait for a slot that was freed: producers, and consumers of a closing queue,
@@ -143,7 +180,7 @@ impl Window {
     /// was finished before, and a full fence lies in between.
     #[inline]
     pub(crate) fn notify_if_idle(&self) {
-        if self.header().idle.word.load(Relaxed) & 1 != 0 && hands::is_idle(self) {
+        if self.header().idle.word.load(Relaxed) & 1 != 0 && self.is_idle() {
             self.idle().notify_all();
         }
     }
@@ -151,8 +188,11 @@ impl Window {
     /// A held message goes back, delivered once more, or as if it had never been handed out.
     pub(crate) fn give_back(&self, held: Held, is_counted: bool) {
         hands::give_back(self, held, is_counted);
-        Mapped::fence();
-        self.items().notify();
+        if self.is_ordered() {
+            self.note_returned(held);
+        }
+        // Each has to look for itself: some may skip it.
+        self.items().notify_each();
         // It was closed for good after this message had been handed out: it goes with the others.
         self.discard_if_closed();
     }
@@ -171,6 +211,10 @@ impl Window {
 
     #[cold]
     fn discard(&self) {
+        if self.is_ordered() {
+            self.discard_all();
+            return self.idle().notify_all();
+        }
         // Each round takes a message or ends; producers that were under way come here themselves.
         for _ in 0..hands::rounds_max(self) {
             slots::seal(self);
@@ -198,23 +242,25 @@ impl Window {
             self.write_inline(hand, [&payload, &[]]);
         }
         meta.store(hand);
+        if self.is_ordered() {
+            self.move_fact(claim.position.index(), empty.index);
+        }
         let moved = hands::fill(self, me, empty, claim);
         if planted!(ReturnMovedTwice) {
             planted::widen();
         }
-        slots::release(self, claim.position);
-        self.notify_freed();
+        self.release(claim);
         moved
     }
 
     /// Whether no message is queued, under way or held.
     pub(crate) fn is_idle(&self) -> bool {
-        hands::is_idle(self)
+        if self.is_ordered() { self.is_every_place_free() } else { hands::is_idle(self) }
     }
 
     /// Messages that nobody holds.
     pub(crate) fn len(&self) -> u64 {
-        hands::len(self)
+        if self.is_ordered() { self.count_there() } else { hands::len(self) }
     }
 
     /// Repairs a queue after the proven death of `dead`, and says what was found in slots and hands, and
@@ -243,6 +289,9 @@ impl Window {
     /// with the queue.
     pub(crate) fn recover_held(&self, dead: Participant) -> Recovered {
         let recovered = hands::recover(self, dead);
+        if self.is_ordered() {
+            self.repair_order(dead);
+        }
         self.discard_if_closed();
         recovered
     }

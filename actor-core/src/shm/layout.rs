@@ -7,6 +7,8 @@
 //!         │ extent words, 8 B each   │ all classes, smallest class first
 //!         ├──────────────────────────┤ SLOT_BYTES aligned
 //!         │ slots, 128 B each        │ word 8 │ meta 8 │ payload 112
+//!         ├──────────────────────────┤ of an ordered queue only
+//!         │ index                    │ see `index.rs`
 //!         ├──────────────────────────┤ page aligned            ▲ allocated when the window is made
 //!         │ hands, 192 B each        │ slot 128 │ origin 8           ▼ allocated on first use
 //!         ├──────────────────────────┤ page aligned
@@ -20,6 +22,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::event::Event;
+use super::index;
+use super::kind::Kind;
 use super::slots::CAPACITY_MAX;
 use super::waits::WaitLine;
 use super::words::Mapped;
@@ -70,6 +74,8 @@ pub(crate) struct Layout {
     classes: [Class; CLASSES_MAX],
     class_count: usize,
     pub(crate) slots: u64,
+    /// Where the index of an ordered queue is.
+    pub(crate) index: Option<u64>,
     pub(crate) hands: u64,
     /// The end of what is allocated when the window is made.
     pub(crate) committed: u64,
@@ -78,7 +84,13 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The layout of `shape`, or `None` if the shape is out of bounds.
+    #[cfg(test)]
     pub(crate) fn of(shape: Shape) -> Option<Layout> {
+        Layout::of_kind(None, shape)
+    }
+
+    /// The layout of `shape` for a window of this kind, or `None` if the shape is out of bounds.
+    pub(crate) fn of_kind(kind: Option<Kind>, shape: Shape) -> Option<Layout> {
         let in_bounds = (1..=CAPACITY_MAX).contains(&shape.capacity)
             && shape.hands <= CAPACITY_MAX
             && shape.message_max <= MESSAGE_MAX
@@ -89,14 +101,17 @@ impl Layout {
         let (mut classes, class_count) = classes(shape);
         let extents: u32 = classes.iter().map(|class| class.count).sum();
         let slots = (PAGE + u64::from(extents) * 8).next_multiple_of(SLOT_BYTES);
-        let committed = (slots + u64::from(shape.capacity) * SLOT_BYTES).next_multiple_of(PAGE);
+        let behind = slots + u64::from(shape.capacity) * SLOT_BYTES;
+        let index = (kind == Some(Kind::Ordered)).then_some(behind);
+        let index_bytes = index.map_or(0, |_| index::bytes(shape.capacity, shape.hands));
+        let committed = (behind + index_bytes).next_multiple_of(PAGE);
         let hands = committed;
         let mut end = (hands + u64::from(shape.hands) * HAND_BYTES).next_multiple_of(PAGE);
         for class in &mut classes {
             class.offset = end;
             end = (end + class.size * u64::from(class.count)).next_multiple_of(PAGE);
         }
-        Some(Layout { shape, classes, class_count, slots, hands, committed, total: end })
+        Some(Layout { shape, classes, class_count, slots, index, hands, committed, total: end })
     }
 
     /// The size classes, smallest first.
@@ -166,6 +181,9 @@ pub(crate) struct Header {
     pub(crate) room: EventLine,
     pub(crate) extent_room: EventLine,
     pub(crate) idle: EventLine,
+    /// An ordered queue: the order can be taken.
+    pub(crate) turn: EventLine,
+    pub(crate) order: OrderLine,
     pub(crate) state: StateLine,
     pub(crate) actor: ActorLine,
     pub(crate) log: LogLine,
@@ -192,6 +210,8 @@ pub(crate) struct Fixed {
 #[repr(C, align(64))]
 pub(crate) struct Producers {
     pub(crate) tail: AtomicU64,
+    /// An ordered queue: how many messages were sent.
+    pub(crate) sequence: AtomicU64,
 }
 
 /// Words that consumers write.
@@ -202,6 +222,14 @@ pub(crate) struct Consumers {
     pub(crate) returns_seen: AtomicU64,
     /// Not zero: the hands have memory.
     pub(crate) hands_allocated: AtomicU32,
+}
+
+/// Who has the order of an ordered queue; see [`order`](super::order).
+#[repr(C, align(64))]
+pub(crate) struct OrderLine {
+    pub(crate) word: AtomicU64,
+    /// How many places are in the heap.
+    pub(crate) count: AtomicU32,
 }
 
 /// One condition to wait for; see [`event`](super::event).

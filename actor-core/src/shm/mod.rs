@@ -6,6 +6,7 @@
 //! what names it (`recover` in each file); nothing is ever repaired on suspicion.
 
 pub(crate) mod barrier;
+mod bits;
 pub(crate) mod blob;
 pub(crate) mod cells;
 pub(crate) mod event;
@@ -15,6 +16,7 @@ pub(crate) mod handle;
 pub(crate) mod hands;
 pub(crate) mod headroom;
 mod held;
+mod index;
 mod kind;
 pub(crate) mod lately;
 pub(crate) mod layout;
@@ -24,6 +26,8 @@ pub(crate) mod log_ring;
 mod log_track;
 #[cfg(test)]
 mod models;
+pub(crate) mod order;
+pub(crate) mod ordered;
 pub(crate) mod payload;
 pub(crate) mod permits;
 pub(crate) mod post;

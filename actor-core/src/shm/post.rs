@@ -66,28 +66,7 @@ impl Window {
         is_wanted: impl Fn() -> bool,
     ) -> Result<(), PostError> {
         let length = parts[0].len() + parts[1].len();
-        let max = self.layout.shape.message_max as usize;
-        if length > max {
-            return Err(PostError::TooLarge { size: length, max });
-        }
-        let extent = match length as u64 > INLINE_MAX {
-            // No extent is claimed in vain: its release wakes those who wait for one, and an async
-            // sender that is one of them would wake itself again and again.
-            true if deadline.has_passed() && self.refusal().is_none() && !self.has_room() => {
-                return Err(PostError::Full);
-            }
-            true => Some(self.wait_for_extent(parts, deadline, is_wanted)?),
-            false => None,
-        };
-        let position = match self.claim_slot(deadline) {
-            Ok(position) => position,
-            Err(error) => {
-                if let Some(number) = extent {
-                    self.free_extent(number);
-                }
-                return Err(error);
-            }
-        };
+        let (position, extent) = self.claim_place(parts, deadline, is_wanted)?;
         let slot = self.slot(position.index());
         if planted!(PublishBeforeCopy) {
             slots::publish(self, position);
@@ -105,6 +84,39 @@ impl Window {
             Wake::Later => slots::publish_quietly(self, position),
         }
         Ok(())
+    }
+
+    /// Steps 1 and 2: a slot for the parts, and the extent that they were copied into if they need one.
+    #[inline]
+    pub(super) fn claim_place(
+        &self,
+        parts: [&[u8]; 2],
+        deadline: Deadline,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<(Position, Option<u32>), PostError> {
+        let length = parts[0].len() + parts[1].len();
+        let max = self.layout.shape.message_max as usize;
+        if length > max {
+            return Err(PostError::TooLarge { size: length, max });
+        }
+        let extent = match length as u64 > INLINE_MAX {
+            // No extent is claimed in vain: its release wakes those who wait for one, and an async
+            // sender that is one of them would wake itself again and again.
+            true if deadline.has_passed() && self.refusal().is_none() && !self.has_room() => {
+                return Err(PostError::Full);
+            }
+            true => Some(self.wait_for_extent(parts, deadline, is_wanted)?),
+            false => None,
+        };
+        match self.claim_slot(deadline) {
+            Ok(position) => Ok((position, extent)),
+            Err(error) => {
+                if let Some(number) = extent {
+                    self.free_extent(number);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Wakes a consumer for what was posted with [`Wake::Later`].
@@ -133,7 +145,11 @@ impl Window {
     /// A slot of this window, if there is room.
     #[inline]
     fn try_claim_slot(&self) -> Option<Result<Position, PostError>> {
-        match slots::claim_write(self, self.segment.me()) {
+        let claimed = match self.is_ordered() {
+            true => self.claim_free(),
+            false => slots::claim_write(self, self.segment.me()),
+        };
+        match claimed {
             // The node takes the mailbox of an actor that has ended from those who post to it. Who
             // was stopped on the way to his claim has made it in zeroes, or in the next window
             // here. A claim keeps its window, so one look after it is enough.
@@ -204,7 +220,8 @@ impl Window {
         }
         // What was posted without a wake may be what makes room.
         self.wake_consumer();
-        if let Some(result) = spin(self.segment, deadline, || slots::has_room_ahead(self).then(&mut test).flatten()) {
+        let may_be_room = || self.is_ordered() || slots::has_room_ahead(self);
+        if let Some(result) = spin(self.segment, deadline, || may_be_room().then(&mut test).flatten()) {
             return result;
         }
         match room.wait(deadline, test) {
@@ -228,6 +245,9 @@ impl Window {
 
     /// Whether a slot is free for a producer right now.
     pub(crate) fn has_room(&self) -> bool {
+        if self.is_ordered() {
+            return self.has_free();
+        }
         let ring = self;
         let tail = slots::exact_tail(ring);
         slots::is_free(ring, tail)

@@ -250,7 +250,7 @@ fn look<R: Ring>(ring: &R, at: Position) -> Look {
 pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim> {
     for _ in 0..steps_max(ring.capacity()) {
         let made = ring.returns_made().load(Acquire); // PAIR: slot-returned
-        let Some((index, seen)) = oldest_returned(ring) else {
+        let Some((index, seen)) = oldest_returned(ring, &|_| false) else {
             ring.returns_seen().store(made, Relaxed);
             return None;
         };
@@ -262,12 +262,12 @@ pub(crate) fn take_returned<R: Ring>(ring: &R, me: Participant) -> Option<Claim>
     None
 }
 
-/// The returned message that was sent first.
-pub(crate) fn oldest_returned<R: Ring>(ring: &R) -> Option<(u32, SlotWord)> {
+/// The returned message that was sent first, of those for which `skips` does not hold.
+pub(crate) fn oldest_returned<R: Ring>(ring: &R, skips: &dyn Fn(Position) -> bool) -> Option<(u32, SlotWord)> {
     let position = |(index, seen): (u32, SlotWord)| Position::new(seen.lap(), index);
     (0..ring.capacity())
         .map(|index| (index, SlotWord(ring.word(index).load(Acquire))))
-        .filter(|(_, seen)| seen.state() == State::Returned)
+        .filter(|found| found.1.state() == State::Returned && !skips(position(*found)))
         .reduce(|oldest, other| if position(other).is_before(position(oldest)) { other } else { oldest })
 }
 

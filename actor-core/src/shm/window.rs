@@ -45,7 +45,7 @@ impl Window {
     /// # Errors
     /// See [`MakeError`].
     pub(crate) fn make(segment: &'static Segment, kind: Kind, shape: Shape) -> Result<Window, MakeError> {
-        let layout = Layout::of(shape).ok_or(MakeError::Shape(shape))?;
+        let layout = Layout::of_kind(Some(kind), shape).ok_or(MakeError::Shape(shape))?;
         let record = segment.record(segment.me());
         let attaching = attaching();
         let (index, entry, generation) = claim(segment, layout.total)?;
@@ -87,6 +87,9 @@ impl Window {
             self.header().producers.tail.store(Position::new(lap, 0).0, Relaxed);
             self.header().consumers.head.store(Position::new(lap, 0).0, Relaxed);
         }
+        if self.is_ordered() {
+            self.begin_order();
+        }
     }
 
     /// Attaches this process to a window. `None`: it is gone, or is something else.
@@ -106,7 +109,7 @@ impl Window {
         if !is_ours() {
             return None;
         }
-        Window::view(segment, id).filter(|window| window.header().fixed.kind.load(Relaxed) == kind as u32)
+        Window::view(segment, id).filter(|window| window.is_of(kind))
     }
 
     /// The window as somebody sees it who is not attached and claims nothing. `None`: it is gone, or is
@@ -115,7 +118,7 @@ impl Window {
         let entry = segment.table_entry(id.index)?;
         TableWord(entry.word.load(Acquire)).is(id).then_some(())?; // PAIR: window-live
         let window = Window::view(segment, id)?;
-        (window.header().fixed.kind.load(Relaxed) == kind as u32).then_some(window)
+        window.is_of(kind).then_some(window)
     }
 
     /// The window as it lies there, without attaching: for the node and for those attached.
@@ -124,12 +127,13 @@ impl Window {
         // SAFETY: a window starts with a header, is aligned to pages and never unmapped; headers
         // consist of atomics, for which any bytes are valid.
         let fixed = unsafe { &(*base.cast::<Header>()).fixed };
-        let layout = Layout::of(Shape {
+        let shape = Shape {
             capacity: fixed.capacity.load(Relaxed),
             hands: fixed.hands.load(Relaxed),
             message_max: fixed.message_max.load(Relaxed),
             bytes: fixed.bytes.load(Relaxed),
-        })?;
+        };
+        let layout = Layout::of_kind(Kind::of(fixed.kind.load(Relaxed)), shape)?;
         (layout.total <= size).then_some(Window { id, layout, segment, base, _not_auto: PhantomData })
     }
 
@@ -229,7 +233,7 @@ impl Window {
     /// Lets everybody who waits here look again: a participant that may have swallowed a wake has
     /// died, or facts have changed that no event stands for.
     pub(crate) fn wake_everybody(&self) {
-        for event in [self.items(), self.room(), self.extent_room(), self.idle()] {
+        for event in [self.items(), self.room(), self.extent_room(), self.idle(), self.turn()] {
             event.notify_all();
         }
     }
@@ -363,6 +367,9 @@ pub(crate) fn raise_flags(window: &Window, flags: u32) {
     window.items().notify_all();
     window.room().notify_all();
     window.extent_room().notify_all();
+    if window.is_ordered() {
+        window.turn().notify_all();
+    }
 }
 
 /// Sets flags that only the receiver looks at, and wakes nobody.

@@ -101,7 +101,7 @@ impl Handed {
     }
 
     fn try_take(&self, me: Participant) -> Result<Item, Refused> {
-        hands::take(self, me).map(|held| self.done(held))
+        hands::take(self, me, &|_| false).map(|held| self.done(held))
     }
 
     /// Takes what is left, when nobody else is there any more, and asserts that nothing is held then.
@@ -119,7 +119,7 @@ fn victim(ring: &Rc<Handed>, steps: u32, is_done: bool, done: &Rc<Cell<Option<It
     let (ring, done) = (ring.clone(), done.clone());
     spawn(move || {
         let life = || {
-            let Ok(held) = hands::take(&*ring, A) else { return };
+            let Ok(held) = hands::take(&*ring, A, &|_| false) else { return };
             let held = ring.move_to_hand(A, held);
             match is_done {
                 // Nothing is changed between the two: whoever has died in the first has not done it.
@@ -173,7 +173,7 @@ fn a_task_is_moved_and_given_back_whoever_dies() {
 fn recovery_of_a_move_half_made() {
     check_deaths(2, |steps| {
         let ring = Handed::with(1, &[1]);
-        let Ok(Held::Slot(claim)) = hands::take(&*ring, A) else { unreachable!("it is in a slot") };
+        let Ok(Held::Slot(claim)) = hands::take(&*ring, A, &|_| false) else { unreachable!("it is in a slot") };
         let empty = hands::claim(&*ring, A).unwrap();
         ring.hands[0].payload.set(1);
         hands::fill(&*ring, A, empty, claim);
@@ -194,7 +194,7 @@ fn recovery_of_a_move_half_made() {
 fn a_task_that_moves_is_never_overlooked() {
     check(3, || {
         let ring = Handed::with(1, &[1]);
-        let held = hands::take(&*ring, A).unwrap();
+        let held = hands::take(&*ring, A, &|_| false).unwrap();
         let mover = {
             let ring = ring.clone();
             spawn(move || ring.move_to_hand(A, held))

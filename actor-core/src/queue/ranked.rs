@@ -1,0 +1,179 @@
+//! [`RankedQueue`]: bytes with a number each, the smallest first; and how any queue with an order of its
+//! own sends and receives.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::time::Duration;
+
+use super::Close;
+use super::error::RecvError;
+use super::raw::{RawQueue, is_over};
+use super::task::Task;
+use super::waiting::{Channel, Look};
+use crate::shm::event::Waited;
+use crate::shm::handle::Handle;
+use crate::shm::hands::Held;
+use crate::shm::layout::Shape;
+use crate::shm::ordered::{ByRank, Found, Rank};
+use crate::shm::post::PostError;
+use crate::shm::segment::Segment;
+use crate::shm::slots::Position;
+use crate::shm::spin::spin;
+use crate::shm::table::MakeError;
+use crate::shm::window::{Kind, Window};
+use crate::time::Deadline;
+use crate::wire;
+
+/// How long somebody who does not wait for an item waits for another receiver that is at it: longer than
+/// any that runs takes, and no longer if one is stopped.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How receivers of one queue find what comes first: [`Window::take_first`] with the order of that queue.
+pub(super) type TakeFirst = fn(&Window, &dyn Fn(Position) -> bool, Deadline) -> Found;
+
+impl RawQueue {
+    pub(super) fn post_ranked(&self, payload: &[u8], rank: Rank, deadline: Deadline) -> Result<(), PostError> {
+        let window = self.window().ok_or(PostError::Gone)?;
+        window.post_ranked(payload, rank, deadline)?;
+        // It was closed for good after this message had been accepted: it goes with the others.
+        window.discard_if_closed();
+        Ok(())
+    }
+
+    /// Looks what comes first, waiting until `patience` for other receivers that are at it.
+    #[inline]
+    pub(super) fn look_first(&self, take_first: TakeFirst, patience: Deadline) -> Look {
+        let Some(window) = self.window().filter(|window| !is_over(window)) else {
+            return Look::Taken(Err(RecvError::Closed));
+        };
+        match take_first(window, &|origin| self.passed().has(origin), patience) {
+            Found::Message(held) => Look::Taken(Ok(held)),
+            Found::Nothing => Look::Nothing,
+            Found::End => Look::Taken(Err(RecvError::Closed)),
+            Found::Busy => Look::Busy,
+        }
+    }
+
+    /// Takes what comes first, waiting until `deadline`.
+    #[inline]
+    pub(super) fn take_first(&self, take_first: TakeFirst, deadline: Deadline) -> Result<Held, RecvError> {
+        let patience = if deadline == Deadline::Now { Deadline::after(PATIENCE) } else { deadline };
+        match self.look_first(take_first, patience) {
+            Look::Taken(taken) => taken,
+            Look::Nothing | Look::Busy => self.wait_first(take_first, deadline),
+        }
+    }
+
+    #[cold]
+    fn wait_first(&self, take_first: TakeFirst, deadline: Deadline) -> Result<Held, RecvError> {
+        let Some(window) = self.window() else { return Err(RecvError::Closed) };
+        let mut test = || match self.look_first(take_first, Deadline::Now) {
+            Look::Nothing => None,
+            found => Some(found),
+        };
+        let mut has_slept = false;
+        let taken = loop {
+            if deadline.has_passed() {
+                break Err(RecvError::Empty);
+            }
+            let look = || window.may_have_first().then(&mut test).flatten();
+            let found = match spin(window.segment, deadline, look) {
+                Some(found) => found,
+                None => match window.items().wait(deadline, &mut test) {
+                    Waited::Ready(found) => found,
+                    Waited::Slept(found) => {
+                        has_slept = true;
+                        found
+                    }
+                    Waited::TimedOut => break Err(RecvError::Empty),
+                },
+            };
+            // Not asleep at the items: whoever has the order does not ring there.
+            let found = if let Look::Busy = found { self.look_first(take_first, deadline) } else { found };
+            if let Look::Taken(taken) = found {
+                break taken;
+            }
+        };
+        if has_slept {
+            // The wake may have been for another, or there may be more.
+            window.items().chain();
+        }
+        taken
+    }
+}
+
+/// A handle on a queue of bytes that are received by rank, the smallest first, and equal ones in the order
+/// of sending.
+#[derive(Clone)]
+pub(crate) struct RankedQueue(RawQueue);
+
+// Who needs it comes later than what it is made of.
+#[cfg_attr(not(test), allow(dead_code))]
+impl RankedQueue {
+    pub(crate) fn make(segment: &'static Segment, shape: Shape) -> Result<RankedQueue, MakeError> {
+        Ok(RankedQueue(RawQueue::make_kind(segment, Kind::Ordered, shape)?))
+    }
+
+    /// The queue below, for what does not depend on the order: its window, waiting, joining.
+    pub(crate) fn raw(&self) -> &RawQueue {
+        &self.0
+    }
+
+    /// Sends bytes, waiting for room until `deadline`.
+    ///
+    /// # Errors
+    /// Nothing was sent, see [`PostError`].
+    pub(crate) fn send(&self, rank: u64, bytes: &[u8], deadline: Deadline) -> Result<(), PostError> {
+        self.0.post_ranked(bytes, Rank::Of(rank), deadline)
+    }
+
+    /// Receives the bytes of the smallest rank as a task, waiting until `deadline`.
+    ///
+    /// # Errors
+    /// There is none in time, or the queue was closed.
+    pub(crate) fn recv_task(&self, deadline: Deadline) -> Result<Task<Vec<u8>>, RecvError> {
+        let held = self.0.take_first(take_by_rank, deadline)?;
+        let mut bytes = Vec::new();
+        let is_whole = self.0.window().is_some_and(|window| window.read_held(held, &mut bytes));
+        self.0.task(held, if is_whole { Ok(bytes) } else { Err(wire::DecodeError::Damaged.into()) })
+    }
+
+    pub(crate) fn close(&self, close: Close) {
+        self.0.close(close == Close::Now);
+    }
+
+    /// Messages that nobody holds.
+    pub(crate) fn len(&self) -> usize {
+        self.0.window().map_or(0, |window| window.len() as usize)
+    }
+}
+
+impl Channel for RankedQueue {
+    fn raw(&self) -> &RawQueue {
+        &self.0
+    }
+
+    fn look(&self) -> Look {
+        self.0.look_first(take_by_rank, Deadline::Now)
+    }
+
+    fn try_post(&self, item: &[u8]) -> Result<(), PostError> {
+        self.0.post_ranked(item, Rank::Of(0), Deadline::Now)
+    }
+}
+
+impl Serialize for RankedQueue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.handle().send(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RankedQueue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RankedQueue, D::Error> {
+        Ok(RankedQueue(RawQueue::of_handle(Handle::receive(deserializer, Kind::Ordered)?)))
+    }
+}
+
+/// By the rank that each message was sent with.
+pub(super) fn take_by_rank(window: &Window, skips: &dyn Fn(Position) -> bool, deadline: Deadline) -> Found {
+    window.take_first(&ByRank(window), skips, deadline)
+}
