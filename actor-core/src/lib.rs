@@ -62,6 +62,7 @@
 //!   [`Cast::send_after`] and its like send a message later.
 //! - [`link`]: to learn of the end of others, or to end with them.
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
+//! - [`pipe`]: two ends, each of one process, and the news when one is gone.
 //! - [`queue`]: many senders and receivers, any processes.
 //! - [`sync`]: events, semaphores and barriers between processes, which survive the death of any.
 //! - [`collections`]: actors that are ready to be used: a dictionary, a list, a namespace.
@@ -72,7 +73,7 @@
 //! - `testing`, with the feature of that name: whether a test leaves something behind.
 //!
 //! Handles (`ActorRef`, `Queue`) are plain data: they can be cloned, compared and sent in messages
-//! and arguments. Neither side needs an async runtime, and both work inside one: calls, casts,
+//! and arguments; an end of a pipe can be sent, too, and moves. Neither side needs an async runtime, and both work inside one: calls, casts,
 //! queues, ends of processes and descriptors can be awaited.
 //!
 //! # Logs
@@ -115,9 +116,9 @@
 //! SIGHUP.
 //!
 //! # When the program ends
-//! At the return of `main`, a panic that ends it, or `std::process::exit`, actors are asked to stop
-//! and plain processes get SIGTERM; who has not ended after 5 s is killed. When the root process is
-//! killed, the kernel kills its actors, and the zygote what they have started. [`main`](macro@main#how-a-program-ends)
+//! At the return of `main`, a panic that ends it, or `std::process::exit`, actors are asked to stop and
+//! daemonic processes get SIGTERM; who has not ended after 5 s is killed. Other processes have
+//! [5 s](node::set_join_timeout) to end of themselves before they get it. When the root process is killed, the kernel kills its actors, and the zygote what they have started. [`main`](macro@main#how-a-program-ends)
 //! has a table of all the ways to end.
 //!
 //! What an actor has started is killed when it has ended, before anybody is told of its death. That
@@ -141,6 +142,7 @@ pub mod link;
 mod logs;
 mod mailbox;
 pub mod node;
+pub mod pipe;
 mod planted;
 pub mod prelude;
 pub mod process;

@@ -31,7 +31,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::task::{Context, Poll};
 
 pub(crate) use answer::{answer, answer_patiently, is_owed, is_waited_for, nudge, poke, recover};
-pub(crate) use duty::{Duty, Holder, carried, holder};
+pub(crate) use duty::{Duty, Holder, carried, holder, throw_away};
 #[cfg(test)]
 pub(crate) use pool::CALLS_MAX;
 use pool::ReplyBox;
@@ -276,7 +276,9 @@ impl Drop for ReplySlot {
             let seen = ReplyWord(word.load(Acquire));
             let then = match seen.state() {
                 State::Replied => {
-                    self.take_answer(&mut Vec::new());
+                    let mut unread = Vec::new();
+                    self.take_answer(&mut unread);
+                    throw_away(&unread);
                     return;
                 }
                 State::Writing => ReplyWord(seen.0 | ReplyWord::ABANDONED),

@@ -24,12 +24,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rmp_serde::decode::Error as RmpDecodeError;
 use serde::{Deserialize, Serialize};
 
+use crate::shm::ends;
+
 mod buffer;
 pub(crate) mod bytes;
 mod guard;
 mod levels;
 mod nesting;
 mod shape;
+pub(crate) mod travel;
 
 pub(crate) use buffer::with_buffer;
 pub(crate) use bytes::Bytes;
@@ -104,10 +107,13 @@ pub(crate) fn decode<'a, T>(bytes: &'a [u8]) -> Result<T, DecodeError>
 where
     T: Deserialize<'a>,
 {
-    nesting::check_if_needed(bytes)?;
     // Nothing but the value itself is under construction when its decoder panics.
-    let decoded = catch_unwind(|| decode_one(bytes));
-    decoded.unwrap_or_else(|panic| Err(DecodeError::Panicked(panic_text(&*panic))))
+    let decoded = nesting::check_if_needed(bytes).and_then(|()| {
+        let decoded = catch_unwind(|| decode_one(bytes));
+        decoded.unwrap_or_else(|panic| Err(DecodeError::Panicked(panic_text(&*panic))))
+    });
+    // Nobody gets the ends of pipes that may lie in there.
+    decoded.inspect_err(|_| ends::throw_away(bytes))
 }
 
 fn decode_one<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {

@@ -354,9 +354,9 @@ pub fn terminate(_options: TokenStream, input: TokenStream) -> TokenStream {
 ///
 /// # How a program ends
 /// However that is, its actors and processes end with it. *In order*: supervisors stop their children,
-/// last started, first stopped; all other actors are asked to stop, and other processes get SIGTERM; who
-/// has not ended after 5 s is killed, and the program ends when nobody is left. *Killed*: the kernel
-/// kills them as soon as the program is gone, and what they have started is killed next.
+/// last started, first stopped; all other actors are asked to stop; who has not ended after 5 s is killed,
+/// and the program ends when nobody is left. *Killed*: the kernel kills them as soon as the program is gone,
+/// and what they have started is killed next.
 ///
 /// | how it ends | what becomes of its actors | within | exit status |
 /// |---|---|---|---|
@@ -376,6 +376,17 @@ pub fn terminate(_options: TokenStream, input: TokenStream) -> TokenStream {
 /// | abort, a crash, SIGKILL or `_exit` now | killed | 1 s | the signal or code |
 /// | `exec` of another program | killed; what they have started, when that program ends | 1 s | its own |
 /// | the end of a `fork` of it | nothing: the copy has no say | | |
+///
+/// Where actors are stopped in order, processes that are none end by what they were started with:
+///
+/// | a process | at once | after the join timeout, 5 s | 5 s after it was asked |
+/// |---|---|---|---|
+/// | a daemon, see `process::Options::daemon` | gets SIGTERM | | is killed |
+/// | any other | is waited for | gets SIGTERM | is killed |
+///
+/// So a program with a process that neither ends nor heeds SIGTERM takes 12 s instead of 7.
+/// `node::set_join_timeout` sets the time; with zero all get SIGTERM at once. A second SIGINT or SIGTERM cuts
+/// any of these times short.
 ///
 /// The three signals are the only thing in which this attribute makes a difference. They are handled
 /// from the beginning of `main` on, unless they are ignored then. Ctrl-C interrupts all that is in the

@@ -18,6 +18,7 @@ mod links;
 mod logs;
 mod macros;
 mod mains;
+mod pipe;
 mod process;
 mod queue;
 mod shared;

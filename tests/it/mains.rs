@@ -1,6 +1,7 @@
 //! Programs with `#[actor_core::main]`: every shape of `main`, every way out of it.
 
 mod ends;
+mod processes;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;

@@ -11,6 +11,7 @@ mod actor;
 mod link;
 mod lock;
 mod peers;
+mod pipe;
 mod process;
 mod queue;
 mod senders;

@@ -98,23 +98,34 @@ struct Connected {
 impl Connected {
     fn prepare(size: usize) -> Connected {
         let name = format!("actor-core benches {}", std::process::id()).into_bytes();
-        let listener = socket();
-        net::bind(&listener, &address(&name)).expect("the name is ours");
-        net::listen(&listener, 1).expect("it is bound");
-        let senders = Senders::start(send, [(name, size)]);
-        let socket = net::accept(&listener).expect("the sender connects");
+        let (socket, senders) = accepted(&name, || Senders::start(send, [(name.clone(), size)]));
         Connected { senders, socket }
     }
 }
 
 fn send((word, (name, size)): Briefed<(Vec<u8>, usize)>) {
     let bytes = vec![7; size.min(PACKET_BYTES)];
-    let socket = socket();
-    net::connect(&socket, &address(&name)).expect("somebody listens");
+    let socket = connected(&name);
     word.recv().expect("the word");
     for _ in 0..messages(size) * packets_of(size) {
         net::send(&socket, &bytes, SendFlags::empty()).expect("somebody receives");
     }
+}
+
+/// A socket, and whoever is at its other end: he connects to this name.
+pub(crate) fn accepted<T>(name: &[u8], start: impl FnOnce() -> T) -> (OwnedFd, T) {
+    let listener = socket();
+    net::bind(&listener, &address(name)).expect("the name is ours");
+    net::listen(&listener, 1).expect("it is bound");
+    let other = start();
+    (net::accept(&listener).expect("the other connects"), other)
+}
+
+/// The other end.
+pub(crate) fn connected(name: &[u8]) -> OwnedFd {
+    let socket = socket();
+    net::connect(&socket, &address(name)).expect("somebody listens");
+    socket
 }
 
 fn socket() -> OwnedFd {

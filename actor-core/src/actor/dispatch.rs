@@ -3,6 +3,7 @@
 //! `Actor::dispatch` chooses the handler's constant by number, and the constant decodes the
 //! message, runs the method and encodes the reply. Nothing is sent here: [`run`](super::run) does.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 
@@ -12,6 +13,7 @@ use super::handler::{Codec, Handler};
 use super::reply_to::ReplyTo;
 use crate::mailbox::{Mailbox, ReplyAddress};
 use crate::reply::{Duty, ReplyKind};
+use crate::wire::travel::{self, Travellers};
 
 /// A message on its way into the method that it is for.
 pub struct Delivery<'a> {
@@ -32,6 +34,29 @@ pub struct Handled {
     pub(super) outcome: Outcome,
     /// Ends the actor.
     pub(super) failure: Option<Failure>,
+    /// Handles that are the caller's once it has the reply.
+    pub(super) cargo: Option<Cargo>,
+}
+
+/// A value with handles in it of which there is one only. It is kept until its bytes were accepted, or it
+/// would take its handles along.
+pub(super) struct Cargo {
+    travellers: Travellers,
+    _value: Box<dyn Any>,
+}
+
+impl Handled {
+    /// Without anything that would have to be let go.
+    pub(super) fn of(outcome: Outcome, failure: Option<Failure>) -> Handled {
+        Handled { outcome, failure, cargo: None }
+    }
+
+    /// The reply was accepted.
+    pub(super) fn let_go(&self) {
+        if let Some(cargo) = &self.cargo {
+            cargo.travellers.let_go();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -62,19 +87,26 @@ impl Delivery<'_> {
     pub(super) fn refuse(self, why: impl std::fmt::Display) -> Handled {
         self.reply.clear();
         self.reply.extend_from_slice(why.to_string().as_bytes());
-        Handled { outcome: Outcome::Refused, failure: None }
+        Handled::of(Outcome::Refused, None)
     }
 
-    pub(super) fn answer<V>(self, kind: ReplyKind, codec: &Codec<V>, value: &V) -> Handled {
+    pub(super) fn answer<V: 'static>(self, kind: ReplyKind, codec: &Codec<V>, value: V) -> Handled {
         self.reply.clear();
-        let kind = match (codec.encode)(self.reply, value) {
-            Ok(()) => kind,
+        let (kind, cargo) = match travel::collect(|| (codec.encode)(self.reply, &value)) {
+            Ok(((), travellers)) if travellers.is_empty() => (kind, None),
+            Ok(((), travellers)) => (kind, Some(Cargo { travellers, _value: Box::new(value) })),
             Err(error) => {
                 self.reply.extend_from_slice(format!("the reply cannot be sent: {error}").as_bytes());
-                ReplyKind::Failed
+                (ReplyKind::Failed, None)
             }
         };
-        Handled { outcome: Outcome::Reply(kind), failure: None }
+        Handled { outcome: Outcome::Reply(kind), failure: None, cargo }
+    }
+}
+
+impl fmt::Debug for Cargo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.travellers.fmt(f)
     }
 }
 
@@ -96,17 +128,17 @@ impl<M, T, E> Handler<M, T, E> {
     }
 }
 
-impl<M, T> Handler<M, T, Infallible> {
+impl<M, T: 'static> Handler<M, T, Infallible> {
     /// Handles a call that cannot fail: `handle` gets the arguments, the caller what it returns.
     pub fn reply(&self, delivery: Delivery<'_>, handle: impl FnOnce(M) -> T) -> Handled {
         match self.read(&delivery) {
-            Ok(message) => delivery.answer(ReplyKind::Value, &self.reply, &handle(message)),
+            Ok(message) => delivery.answer(ReplyKind::Value, &self.reply, handle(message)),
             Err(why) => delivery.refuse(why),
         }
     }
 }
 
-impl<M, T, E> Handler<M, T, E> {
+impl<M, T: 'static, E: 'static> Handler<M, T, E> {
     /// Handles a call whose caller gets the error of `handle` as `CallError::Handler`.
     ///
     /// # Panics
@@ -117,16 +149,16 @@ impl<M, T, E> Handler<M, T, E> {
             Err(why) => return delivery.refuse(why),
         };
         match handle(message) {
-            Ok(value) => delivery.answer(ReplyKind::Value, &self.reply, &value),
+            Ok(value) => delivery.answer(ReplyKind::Value, &self.reply, value),
             Err(error) => {
                 let codec = self.error.as_ref().expect("`try_call` constructors say how errors are written");
-                delivery.answer(ReplyKind::Error, codec, &error)
+                delivery.answer(ReplyKind::Error, codec, error)
             }
         }
     }
 }
 
-impl<M, T, E> Handler<M, T, E> {
+impl<M, T, E: 'static> Handler<M, T, E> {
     /// Handles a call that is answered by way of a [`ReplyTo`]. An error of `handle` fails the call, unless
     /// the handle has been used or sent by then.
     ///
@@ -142,17 +174,17 @@ impl<M, T, E> Handler<M, T, E> {
         };
         let duty = Duty::of_message(caller).take();
         let (outcome, is_dropped) = dropped::noted(caller, || handle(message, ReplyTo::new(duty)));
-        let kind = match outcome {
-            Ok(()) => is_dropped.then_some(ReplyKind::Unanswered),
-            Err(error) => {
-                let codec = self.error.as_ref().expect("`try_call` constructors say how errors are written");
-                match delivery.answer(ReplyKind::Error, codec, &error).outcome {
-                    Outcome::Reply(kind) => Some(kind),
-                    _ => None,
-                }
+        let error = match outcome {
+            Ok(()) => {
+                let kind = is_dropped.then_some(ReplyKind::Unanswered);
+                return Handled::of(Outcome::Delegated(duty, kind), None);
             }
+            Err(error) => error,
         };
-        Handled { outcome: Outcome::Delegated(duty, kind), failure: None }
+        let codec = self.error.as_ref().expect("`try_call` constructors say how errors are written");
+        let answer = delivery.answer(ReplyKind::Error, codec, error);
+        let kind = if let Outcome::Reply(kind) = answer.outcome { Some(kind) } else { None };
+        Handled { outcome: Outcome::Delegated(duty, kind), ..answer }
     }
 }
 
@@ -160,7 +192,7 @@ impl<M> Handler<M> {
     /// Handles a cast. An error of `handle` ends the actor.
     pub fn accept(&self, delivery: Delivery<'_>, handle: impl FnOnce(M) -> Result<(), Failure>) -> Handled {
         match self.read(&delivery) {
-            Ok(message) => Handled { outcome: Outcome::Nothing, failure: handle(message).err() },
+            Ok(message) => Handled::of(Outcome::Nothing, handle(message).err()),
             Err(why) => delivery.refuse(why),
         }
     }

@@ -31,7 +31,6 @@ mod spawn;
 mod stream;
 mod ticks;
 mod tied;
-mod travel;
 mod watch;
 
 pub use actor_ref::{ActorRef, ActorStatus, Address, Calls};

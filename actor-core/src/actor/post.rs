@@ -9,13 +9,13 @@ use super::cycle::Cycle;
 use super::deadlock::{self, Target};
 use super::error::Operation;
 use super::handler::{Handler, HandlerInfo};
-use super::travel::{self, Travellers};
 use crate::id::Participant;
 use crate::logs::TraceContext;
 use crate::mailbox::{Envelope, Mailbox, PostError, ReplyAddress};
 use crate::shm::segment::attached;
 use crate::time::Deadline;
 use crate::wire::EncodeError;
+use crate::wire::travel::{self, Travellers};
 
 /// How long an operation may take: counted from when it begins, or until a moment.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,8 @@ pub(super) fn encode<M, T, E>(
     buffer: &mut Vec<u8>,
 ) -> Result<Travellers, PostFailure> {
     buffer.clear();
-    travel::collect(|| (handler.message.encode)(buffer, message)).map_err(PostFailure::Encode)
+    let encoded = travel::collect(|| (handler.message.encode)(buffer, message));
+    encoded.map(|((), travellers)| travellers).map_err(PostFailure::Encode)
 }
 
 /// Encodes a message that can carry no handles, behind other bytes that travel with it.

@@ -13,9 +13,9 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::behaviour::Message;
-use super::{dropped, travel};
+use super::dropped;
 use crate::reply::{self, Duty, ReplyKind};
-use crate::wire;
+use crate::wire::{self, travel};
 
 /// Answers a call later, or from elsewhere: the caller gets a `T`, or `E` as
 /// [`CallError::Handler`](crate::CallError::Handler).
@@ -34,8 +34,10 @@ use crate::wire;
 /// | none of this, in the call's time | `Timeout`; an answer that comes later is dropped |
 ///
 /// One that was sent is the receiver's from when the message was accepted; a message that was not
-/// accepted comes back with it. It travels in the arguments of calls and casts, and nowhere else: to
-/// encode it for a queue, for a reply or for the arguments of an actor or a process is an error.
+/// accepted comes back with it. It travels in the arguments and answers of calls and casts, in items of
+/// queues and messages of pipes, and in the arguments of an actor or a process. In the items of a stream,
+/// the result of a process, a message that is sent later and the definition of a supervised child it is an
+/// error to encode it. A caller whose handle goes with a queue that is closed or dropped gets `Timeout`.
 ///
 /// # With policies
 /// A message is done with when its handler has returned. One that is handed out again
@@ -111,9 +113,11 @@ impl<T, E> ReplyTo<T, E> {
     }
 
     fn answer(&self, kind: ReplyKind, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), wire::EncodeError>) {
-        wire::with_buffer(|buffer| match encode(buffer) {
-            Ok(()) => {
-                reply::answer_patiently(self.duty.address(), kind, buffer);
+        wire::with_buffer(|buffer| match travel::collect(|| encode(buffer)) {
+            Ok(((), travellers)) => {
+                if reply::answer_patiently(self.duty.address(), kind, buffer) {
+                    travellers.let_go();
+                }
             }
             Err(error) => {
                 let why = format!("the reply cannot be sent: {error}");
@@ -153,7 +157,7 @@ impl<T, E> Drop for ReplyTo<T, E> {
 impl<T, E> Serialize for ReplyTo<T, E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !travel::note(self.duty) {
-            return Err(S::Error::custom("a `ReplyTo` travels as an argument of a call or cast and nowhere else"));
+            return Err(S::Error::custom("a `ReplyTo` cannot travel here"));
         }
         serializer.serialize_bytes(&self.duty.to_bytes())
     }

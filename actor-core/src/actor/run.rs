@@ -9,7 +9,7 @@ use std::any::type_name;
 
 use super::behaviour::{Actor, Failure};
 use super::context::{Context, Ending};
-use super::dispatch::{Delivery, Outcome};
+use super::dispatch::{Delivery, Handled, Outcome};
 use super::dropped;
 use crate::boot::Start;
 use crate::exit::ExitReason;
@@ -74,7 +74,7 @@ pub(super) fn live<A: Actor>(life: &Life) -> Ending {
                 if envelope.reply.is_some() {
                     mailbox.mark_handled(position);
                 }
-                reply(&mailbox, &envelope, &handled.outcome, &buffers);
+                reply(&mailbox, &envelope, &handled, &buffers);
                 if planted!(SettleAnsweredAgain) {
                     planted::widen();
                 }
@@ -115,15 +115,19 @@ fn leave_error<A: Actor>(life: &Life, error: &A::InitError) {
 
 /// Tells the caller, if there is one; a late reply is dropped. A cast that could not be read is
 /// kept as a dead letter.
-fn reply(mailbox: &Mailbox, envelope: &Envelope, outcome: &Outcome, buffers: &Buffers) {
+fn reply(mailbox: &Mailbox, envelope: &Envelope, handled: &Handled, buffers: &Buffers) {
     let text = &buffers.reply;
-    match (outcome, envelope.reply) {
+    match (&handled.outcome, envelope.reply) {
         (Outcome::Reply(kind), Some(address)) => {
-            reply::answer_patiently(address, *kind, text);
+            if reply::answer_patiently(address, *kind, text) {
+                handled.let_go();
+            }
         }
         (Outcome::Delegated(duty, Some(kind)), _) => {
             let text = if *kind == ReplyKind::Unanswered { &[] } else { &text[..] };
-            duty.answer_own(*kind, text);
+            if duty.answer_own(*kind, text) {
+                handled.let_go();
+            }
         }
         (Outcome::Refused, Some(address)) => {
             reply::answer(address, ReplyKind::Failed, text);
@@ -156,7 +160,7 @@ fn outlived(mailbox: &Mailbox, envelope: &Envelope, claim: Claim, payload: &[u8]
 /// Nobody will read this message: those who wait for what lies in it are told.
 fn lose_carried(envelope: &Envelope, payload: &[u8]) {
     if envelope.carries {
-        reply::carried(payload).for_each(|duty| duty.answer_for_message(ReplyKind::Unanswered, &[]));
+        reply::throw_away(payload);
     }
 }
 

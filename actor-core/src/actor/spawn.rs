@@ -16,6 +16,7 @@ use crate::mailbox::MailboxSize;
 use crate::node::{self, ActorSpec, Answer, Request, SpawnFailure, Stderr};
 use crate::time::Deadline;
 use crate::wire::Bytes;
+use crate::wire::travel::{self, Travellers};
 
 /// Starts actors; in the prelude.
 pub trait Spawn: Actor {
@@ -174,7 +175,7 @@ impl<A: Actor> Definition<A> {
     /// # Errors
     /// See [`SpawnError`]; nothing of the actor is left then.
     pub fn spawn(&self) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
-        self.start(self.spec()?)
+        self.start(travel::collect(|| self.spec())?)
     }
 
     /// [`spawn`](Definition::spawn) of an actor that is [linked](crate::link) to this process from its
@@ -185,13 +186,17 @@ impl<A: Actor> Definition<A> {
     /// See [`SpawnError`]; nothing of the actor is left then.
     pub fn spawn_link(&self) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
         let parent = node::as_parent().map_err(|text| self.system(text))?;
-        self.start(ActorSpec { parent: Some(parent), ..self.spec()? })
+        let (spec, travellers) = travel::collect(|| self.spec())?;
+        self.start((ActorSpec { parent: Some(parent), ..spec }, travellers))
     }
 
-    fn start(&self, spec: ActorSpec) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
+    fn start(&self, (spec, travellers): (ActorSpec, Travellers)) -> Result<ActorRef<A>, SpawnError<A::InitError>> {
         let deadline = Deadline::after(self.options.start_timeout.saturating_add(SETTLE_TIMEOUT));
         match node::ask(&Request::SpawnActor(spec), deadline) {
-            Ok(Answer::Spawned(actor)) => Ok(ActorRef::new(actor)),
+            Ok(Answer::Spawned(actor)) => {
+                travellers.let_go();
+                Ok(ActorRef::new(actor))
+            }
             Ok(Answer::NotSpawned(failure)) => Err(self.not_spawned(failure)),
             Ok(other) => Err(self.system(format!("the node answered {other:?}"))),
             Err(error) => Err(self.system(error.to_string())),

@@ -1,11 +1,13 @@
 //! The end of the node: when `main` returns or the process exits, everything stops in order.
 //!
-//! Supervisors stop their children in reverse order, single actors and plain processes are asked
-//! to stop, and what is left after the time is killed. The process exits when nobody is left. A
+//! Supervisors stop their children in reverse order, single actors and daemonic processes are asked
+//! to stop, and who is left of them after the time is killed. All other processes have a time to end of
+//! themselves; then they are asked as well, and killed after the same time as the others. The process
+//! exits when nobody is left. A
 //! process that dies without exiting (a signal, `abort`) does nothing of this: its processes then
 //! die by the kernel, and the zygote kills what they have started and removes the node's control group.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::launch::Role;
@@ -24,6 +26,8 @@ use crate::time::Deadline;
 
 /// How long everything has to stop when the program ends.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long processes that are no daemons have to end of themselves, in milliseconds.
+static JOIN_TIMEOUT: AtomicU64 = AtomicU64::new(5_000);
 /// What the node may need on top of it, to kill, reap and answer.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -32,6 +36,8 @@ pub(super) struct Ending {
     replies: Waiters,
     /// Nobody is left but the zygote.
     is_alone: bool,
+    /// Processes that are no daemons still have time to end of themselves.
+    is_joining: bool,
     /// The signal that this process dies of in the end.
     signal: Option<Signal>,
 }
@@ -41,6 +47,21 @@ pub(super) struct Ending {
 pub(crate) fn stop_at_interrupts() {
     // No kernel is known to refuse; then the signals do what they always did.
     let _ = signal::note_interrupts();
+}
+
+/// Decides how long the end of the program waits for processes that are no
+/// [daemons](crate::process::Options::daemon) to end of themselves: 5 s unless this was called.
+///
+/// Then they get SIGTERM, and who has not ended 5 s after that is killed. With zero they get it at once. It
+/// matters in the root process, whose end is the program's, and counts from the next beginning of an end.
+/// [`main`](macro@crate::main#how-a-program-ends) tells what else happens then.
+#[doc(alias("_exit_function", "atexit"))]
+pub fn set_join_timeout(timeout: Duration) {
+    JOIN_TIMEOUT.store(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+fn join_timeout() -> Duration {
+    Duration::from_millis(JOIN_TIMEOUT.load(Ordering::Relaxed))
 }
 
 static NODE_PID: AtomicU32 = AtomicU32::new(0);
@@ -60,7 +81,7 @@ extern "C" fn at_exit() {
 
 /// Stops everything within `timeout` or a little more. Nothing can be started afterwards.
 pub(crate) fn stop_everything(timeout: Duration) {
-    let deadline = Deadline::after(timeout.saturating_add(KILL_TIMEOUT));
+    let deadline = Deadline::after(join_timeout().saturating_add(timeout).saturating_add(KILL_TIMEOUT));
     // Without an answer the kernel does the rest as soon as this process is gone.
     let _ = client::ask(&Request::Shutdown { timeout }, deadline);
     logs::flush();
@@ -77,8 +98,12 @@ impl Node {
         }
         let mut replies = Waiters::default();
         replies.add(reply);
-        self.ending = Some(Ending { replies, is_alone: false, signal: None });
+        self.ending = Some(Ending { replies, is_alone: false, is_joining: true, signal: None });
         self.after(timeout, Timer::EndNow);
+        match join_timeout() {
+            Duration::ZERO => self.end_joining(None),
+            time => self.after(time, Timer::Joined(timeout)),
+        }
         let supervisors: Vec<u64> = self.supervisors.keys().rev().copied().collect();
         for id in supervisors {
             self.supervise(id, Event::StopRequested);
@@ -87,13 +112,41 @@ impl Node {
         for actor in self.actors.values().filter(|actor| actor.owner == super::actors::Owner::Nobody) {
             actor.mailbox.stop(true);
         }
-        for process in self.processes.values().filter(|process| matches!(process.role, Role::Plain { .. })) {
+        self.ask_plain(|is_daemon| is_daemon);
+        self.look_at_ending();
+    }
+
+    /// Who is no daemon has had its time to end of itself, and is killed after `timeout`, if there is one.
+    pub(super) fn end_joining(&mut self, timeout: Option<Duration>) {
+        let Some(ending) = self.ending.as_mut().filter(|ending| ending.is_joining) else { return };
+        ending.is_joining = false;
+        self.ask_plain(|is_daemon| !is_daemon);
+        if let Some(timeout) = timeout {
+            self.after(timeout, Timer::EndNow);
+        }
+    }
+
+    /// Asks processes that are no actors to stop.
+    fn ask_plain(&self, is_meant: impl Fn(bool) -> bool) {
+        for process in self.processes.values() {
             // One that is still being made gets it when it is there.
-            if let Some(pidfd) = &process.pidfd {
+            if let (Role::Plain { is_daemon, .. }, Some(pidfd)) = (&process.role, &process.pidfd)
+                && is_meant(*is_daemon)
+            {
                 let _ = pidfd::send_signal(std::os::fd::AsFd::as_fd(pidfd), Signal::TERM);
             }
         }
-        self.look_at_ending();
+    }
+
+    /// Whether a process with this role may still end of itself, though the node is coming to its end.
+    fn is_joined(&self, role: &Role) -> bool {
+        let is_joining = self.ending.as_ref().is_some_and(|ending| ending.is_joining);
+        is_joining && matches!(role, Role::Plain { is_daemon: false, .. })
+    }
+
+    /// Whether a process that has come into being just now is to be asked to stop.
+    pub(super) fn comes_too_late(&self, role: &Role) -> bool {
+        self.ending.is_some() && matches!(role, Role::Plain { .. }) && !self.is_joined(role)
     }
 
     /// Begins the end if a signal asks for it.
@@ -107,7 +160,8 @@ impl Node {
     }
 
     pub(super) fn kill_everything(&mut self) {
-        let ids: Vec<ProcessId> = self.processes.values().map(|process| process.id).collect();
+        let late = self.processes.values().filter(|process| !self.is_joined(&process.role));
+        let ids: Vec<ProcessId> = late.map(|process| process.id).collect();
         for id in ids {
             self.kill(id, KilledBy::NodeExit);
         }

@@ -59,8 +59,9 @@ pub(super) struct Process {
 
 /// What a process is for.
 pub(super) enum Role {
-    /// A plain process, whoever waits for its start, and who has its handle, if anybody still does.
-    Plain { reply: Option<ReplyAddress>, owner: Option<Participant> },
+    /// A plain process, whoever waits for its start, who has its handle, if anybody still does, and whether
+    /// it is not waited for at the end of the program.
+    Plain { reply: Option<ReplyAddress>, owner: Option<Participant>, is_daemon: bool },
     /// The actor whose mailbox is the window with this index.
     Actor(u16),
 }
@@ -114,7 +115,7 @@ impl Node {
             mailbox: None,
             stderr: spec.stderr,
             start_timeout: spec.start_timeout,
-            role: Role::Plain { reply, owner: Some(owner) },
+            role: Role::Plain { reply, owner: Some(owner), is_daemon: spec.daemon },
             parent: spec.parent,
         };
         let launched = match self.cannot_be_parent(spec.parent) {
@@ -276,6 +277,7 @@ impl Node {
 
     /// The process of an order exists: watches over it.
     pub(super) fn adopt(&mut self, participant: Participant, pid: u32, pidfd: Option<OwnedFd>) {
+        let is_late = self.processes.get(&participant).is_some_and(|process| self.comes_too_late(&process.role));
         let Some(process) = self.processes.get_mut(&participant) else { return };
         process.pid = Some(pid);
         self.counters.spawned += 1;
@@ -294,7 +296,7 @@ impl Node {
             Ok(pidfd) => {
                 if process.killed_by.is_some() {
                     let _ = pidfd::send_signal(pidfd.as_fd(), Signal::KILL);
-                } else if self.ending.is_some() && matches!(process.role, Role::Plain { .. }) {
+                } else if is_late {
                     let _ = pidfd::send_signal(pidfd.as_fd(), Signal::TERM);
                 }
                 process.pidfd = Some(pidfd);

@@ -60,6 +60,7 @@ mod tests;
 
 pub(crate) use client::{AskError, EXITS_WAITING, as_parent, ask, ensure, obituary, tell, tell_quietly};
 pub use client::{counters, dead_letters, set_start_method};
+pub use ending::set_join_timeout;
 pub(crate) use ending::stop_at_interrupts;
 pub(crate) use life::{LastWord, Life, live, live_to_word};
 pub(crate) use names::{NameRefused, find_memory, name_memory};

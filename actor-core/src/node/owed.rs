@@ -10,6 +10,7 @@ use crate::exit::ExitReport;
 use crate::id::Participant;
 use crate::mailbox::Envelope;
 use crate::reply::{Duty, carried};
+use crate::shm::ends;
 
 impl Node {
     /// Answers what a dead process had the duty to answer. Called after the message in its hand is settled,
@@ -32,6 +33,7 @@ pub(super) fn answer_carried(envelope: &Envelope, payload: &[u8], report: &ExitR
     let mut bytes = Vec::new();
     let kind = encode_report(&mut bytes, report);
     carried(payload).for_each(|duty| duty.answer_for_message(kind, &bytes));
+    ends::throw_away(payload);
 }
 
 /// A message that was in hand of the dead is handed out again: the duties in it are what they were.

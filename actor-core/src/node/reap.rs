@@ -32,7 +32,7 @@ use crate::reply::{self, Duty};
 use crate::shm::roster::Stage;
 use crate::shm::slots::Recovered;
 use crate::shm::window::{Kind, Window};
-use crate::shm::{blob, region, slots, spin, table};
+use crate::shm::{blob, ends, region, slots, spin, table};
 use crate::sys::pidfd::{self, End, Status};
 use crate::sys::{Pid, Signal, eventfd, process};
 use crate::wire::Bytes;
@@ -152,7 +152,7 @@ impl Node {
     pub(super) fn recover_traces(&mut self, process: ProcessId) -> (Vec<Duty>, Vec<WindowId>) {
         let dead = process.participant;
         let record = self.segment.record(dead);
-        let (mut found, mut extents, mut owed, mut left) = (Recovered::default(), 0, Vec::new(), Vec::new());
+        let mut traces = Traces::default();
         spin::recover(self.segment, dead);
         if let Some(index) = record.building() {
             table::recover_building(self.segment, index, dead);
@@ -163,27 +163,7 @@ impl Node {
                 record.detach(index);
                 continue;
             };
-            match table::kind(&window) {
-                Some(Kind::Queue | Kind::Ordered) => {
-                    let (held, freed) = window.repair(dead);
-                    found += held;
-                    extents += freed;
-                }
-                Some(Kind::Mailbox) => {
-                    found += slots::recover_writing(&window, dead);
-                    extents += window.recover_extents(dead);
-                    window.wake_everybody();
-                }
-                Some(Kind::Replies) if planted!(ForgetReplies) => {}
-                Some(Kind::Replies) => owed.extend(reply::recover(&window, dead)),
-                Some(kind) if kind.is_region() => {
-                    if region::recover(&window, kind, process) {
-                        left.push(window.id);
-                    }
-                }
-                // The reader of a ring takes it as it is.
-                Some(_) | None => {}
-            }
+            traces.recover(&window, process);
             // The dead may have noted the wish and not have told anybody.
             if window.is_trim_asked() {
                 self.after(TRIM_AFTER, Timer::Trim(index));
@@ -195,14 +175,16 @@ impl Node {
         if let Some(window) = record.leaving().and_then(|index| table::at(self.segment, index)) {
             self.look_after_orphan(&window, dead);
         }
+        // Of what is gone by now nobody will ask.
+        traces.left.retain(|left| table::at(self.segment, left.index).is_some_and(|window| window.id == *left));
         logs::bury(self.segment, dead);
         // The dead may have taken an event's bits of async waiters and not have rung for them.
         self.segment.ring_doorbells(u64::MAX);
         // Requests of others may wait behind the one that the dead was writing, or its own may be
         // complete and not rung for: this thread sleeps on no word that the repair has changed.
         let _ = eventfd::ring(self.bell.as_fd());
-        self.count_traces(found, extents);
-        (owed, left)
+        self.count_traces(traces.found, traces.extents);
+        (traces.owed, traces.left)
     }
 
     /// Each death counts once: for the first thing in the order of this list that was found.
@@ -251,7 +233,7 @@ impl Node {
         self.roster.give_back(participant);
         let (tied, is_ready, told) = ((process.id, process.peer, process.parent), process.is_ready, report.clone());
         match process.role {
-            Role::Plain { reply, owner } => {
+            Role::Plain { reply, owner, .. } => {
                 if process.is_ready {
                     self.on_plain_end(process.id, owner, process.joiners.take(), report, result);
                 } else {
@@ -304,6 +286,46 @@ impl Node {
         let is_there = self.processes.get(&id.participant).is_some_and(|process| process.id == id);
         self.kill(id, by);
         self.answer(reply, if is_there { &Answer::Done } else { &Answer::NoProc });
+    }
+}
+
+/// What the dead has left half done.
+#[derive(Default)]
+struct Traces {
+    found: Recovered,
+    extents: u32,
+    /// Calls that it had the duty to answer.
+    owed: Vec<Duty>,
+    /// Where somebody will want to know of its end.
+    left: Vec<WindowId>,
+}
+
+impl Traces {
+    /// Repairs one window.
+    fn recover(&mut self, window: &Window, process: ProcessId) {
+        let (dead, kind) = (process.participant, table::kind(window));
+        match kind {
+            Some(Kind::Queue | Kind::Pipe) => {
+                let (held, freed) = window.repair(dead);
+                self.found += held;
+                self.extents += freed;
+            }
+            Some(Kind::Mailbox) => {
+                self.found += slots::recover_writing(window, dead);
+                self.extents += window.recover_extents(dead);
+                window.wake_everybody();
+            }
+            Some(Kind::Replies) if planted!(ForgetReplies) => {}
+            Some(Kind::Replies) => self.owed.extend(reply::recover(window, dead)),
+            // The reader of a ring takes it as it is.
+            Some(_) | None => {}
+        }
+        let is_mourned = match kind {
+            Some(Kind::Pipe) => ends::recover(window, process),
+            Some(kind) => kind.is_region() && region::recover(window, kind, process),
+            None => false,
+        };
+        self.left.extend(is_mourned.then_some(window.id));
     }
 }
 

@@ -213,6 +213,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) stderr: Stderr,
     /// Who starts it, if it is to be linked to him from the beginning.
     pub(crate) parent: Option<ProcessId>,
+    /// It is not waited for at the end of the program.
+    pub(crate) daemon: bool,
 }
 
 /// An actor to be started, as often as wanted.

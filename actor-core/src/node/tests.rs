@@ -23,6 +23,7 @@ fn spec(entry: fn(Start), args: &[u8]) -> ProcessSpec {
         start_timeout: Duration::from_secs(10),
         stderr: Stderr::Capture,
         parent: None,
+        daemon: true,
     }
 }
 

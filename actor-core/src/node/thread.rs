@@ -264,6 +264,7 @@ impl Node {
                 Timer::Stuck => self.on_stuck_timer(),
                 Timer::Line(index) => self.try_line(index),
                 Timer::EndNow => self.kill_everything(),
+                Timer::Joined(timeout) => self.end_joining(Some(timeout)),
             }
         }
         self.send_due(now);

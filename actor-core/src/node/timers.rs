@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::core::TimerId;
 use crate::exit::KilledBy;
@@ -31,6 +31,8 @@ pub(super) enum Timer {
     Line(u16),
     /// Everything must have stopped by now.
     EndNow,
+    /// Processes that are no daemons have had their time to end of themselves, and have this much to stop.
+    Joined(Duration),
 }
 
 #[derive(Debug, Default)]
@@ -86,8 +88,6 @@ impl Ord for Entry {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -10,9 +10,10 @@ use super::error::SpawnError;
 use super::function::{self, Work};
 use super::handle::Process;
 use crate::boot::{Entry, Function};
+use crate::id::ProcessId;
 use crate::node::{self, Answer, ProcessSpec, Request, Stderr};
 use crate::time::Deadline;
-use crate::wire::{self, Bytes};
+use crate::wire::{self, Bytes, travel};
 
 /// What may differ from one process to another.
 ///
@@ -34,12 +35,17 @@ pub struct Options {
     pub start_timeout: Duration,
     /// Where its stderr goes.
     pub stderr: Stderr,
+    /// Whether the end of the program does not wait for it: a daemon gets SIGTERM then, at once; any other
+    /// process has 5 s to end of itself first, or what was [set](crate::node::set_join_timeout). See
+    /// [`main`](macro@crate::main#how-a-program-ends).
+    #[doc(alias = "daemonic")]
+    pub daemon: bool,
 }
 
 impl Default for Options {
-    /// A name by number, five seconds, stderr captured.
+    /// A name by number, five seconds, stderr captured, no daemon.
     fn default() -> Options {
-        Options { name: None, start_timeout: Duration::from_secs(5), stderr: Stderr::Capture }
+        Options { name: None, start_timeout: Duration::from_secs(5), stderr: Stderr::Capture, daemon: false }
     }
 }
 
@@ -57,8 +63,7 @@ impl Options {
         R: Serialize + DeserializeOwned,
     {
         let name = self.name.clone().unwrap_or_else(next_name);
-        let spec = self.spec(name.clone(), f, args)?;
-        self.start(name, spec)
+        self.start(name, f, args, None)
     }
 
     /// [`spawn`](Options::spawn) of a process that is linked to this one from its beginning: no death of
@@ -73,38 +78,59 @@ impl Options {
         R: Serialize + DeserializeOwned,
     {
         let name = self.name.clone().unwrap_or_else(next_name);
-        let spec = self.spec(name.clone(), f, args)?;
         match node::as_parent() {
-            Ok(parent) => self.start(name, ProcessSpec { parent: Some(parent), ..spec }),
+            Ok(parent) => self.start(name, f, args, Some(parent)),
             Err(text) => Err(SpawnError::System { name, text }),
         }
     }
 
-    fn start<R>(&self, name: String, spec: ProcessSpec) -> Result<Process<R>, SpawnError> {
+    fn start<A, R>(
+        &self,
+        name: String,
+        f: fn(A) -> R,
+        args: A,
+        parent: Option<ProcessId>,
+    ) -> Result<Process<R>, SpawnError>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize,
+    {
+        // Kept until the process has begun: handles of which there is one only are here until then.
+        let work = self.work(&name, f, args)?;
+        let (spec, travellers) = travel::collect(|| self.spec(name.clone(), &work, parent))?;
         let deadline = Deadline::after(self.start_timeout.saturating_add(SETTLE_TIMEOUT));
         match node::ask(&Request::SpawnProcess(spec), deadline) {
-            Ok(Answer::ProcessSpawned { process, pid }) => Ok(Process::new(process, pid, name)),
+            Ok(Answer::ProcessSpawned { process, pid }) => {
+                travellers.let_go();
+                Ok(Process::new(process, pid, name))
+            }
             Ok(Answer::NotSpawned(failure)) => Err(SpawnError::new(name, self.start_timeout, failure)),
             Ok(other) => Err(SpawnError::System { name, text: format!("the node answered {other:?}") }),
             Err(error) => Err(SpawnError::System { name, text: error.to_string() }),
         }
     }
 
+    fn work<A, R>(&self, name: &str, f: fn(A) -> R, args: A) -> Result<Work<A, R>, SpawnError> {
+        match Function::of(f) {
+            Some(function) => Ok(Work { function, args }),
+            None => Err(SpawnError::NotInExecutable { name: name.to_owned() }),
+        }
+    }
+
     /// The process without its types, for the node.
-    fn spec<A, R>(&self, name: String, f: fn(A) -> R, args: A) -> Result<ProcessSpec, SpawnError>
+    fn spec<A, R>(&self, name: String, work: &Work<A, R>, parent: Option<ProcessId>) -> Result<ProcessSpec, SpawnError>
     where
         A: Serialize + DeserializeOwned,
         R: Serialize,
     {
-        let places = Function::of(f).zip(Entry::of(function::enter::<A, R>));
-        let Some((function, entry)) = places else { return Err(SpawnError::NotInExecutable { name }) };
+        let Some(entry) = Entry::of(function::enter::<A, R>) else { return Err(SpawnError::NotInExecutable { name }) };
         let mut bytes = Vec::new();
-        match wire::encode_into(&mut bytes, &Work { function, args }) {
+        match wire::encode_into(&mut bytes, work) {
             Ok(()) => {}
             Err(source) => return Err(SpawnError::Encode { name, source }),
         }
-        let Options { start_timeout, stderr, .. } = *self;
-        Ok(ProcessSpec { name, entry, args: Bytes(bytes), start_timeout, stderr, parent: None })
+        let Options { start_timeout, stderr, daemon, .. } = *self;
+        Ok(ProcessSpec { name, entry, args: Bytes(bytes), start_timeout, stderr, parent, daemon })
     }
 }
 

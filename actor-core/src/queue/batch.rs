@@ -13,7 +13,7 @@ use super::raw::wake_producer;
 use crate::shm::hands::Held;
 use crate::shm::post::Wake;
 use crate::time::Deadline;
-use crate::wire;
+use crate::wire::{self, travel};
 
 impl<T: Serialize> Queue<T> {
     /// Sends the items in order, waiting for room for each.
@@ -54,10 +54,11 @@ impl<T: Serialize> Queue<T> {
         let failed = wire::with_buffer(|buffer| {
             items.find_map(|item| {
                 buffer.clear();
-                if let Err(error) = wire::encode_into(buffer, &item) {
-                    return Some(SendError::Encode { item, error });
-                }
-                let posted = self.raw.post(buffer, deadline, Wake::Later);
+                let travellers = match travel::collect(|| wire::encode_into(buffer, &item)) {
+                    Ok(((), travellers)) => travellers,
+                    Err(error) => return Some(SendError::Encode { item, error }),
+                };
+                let posted = self.raw.post_with(buffer, &travellers, deadline, Wake::Later);
                 posted.err().map(|error| SendError::new(error, item))
             })
         });

@@ -5,15 +5,20 @@ use serde::de::DeserializeOwned;
 use super::error::RecvError;
 use super::raw::RawQueue;
 use super::task::Task;
+use crate::reply;
 use crate::shm::hands::Held;
 use crate::shm::post::Wake;
 use crate::wire;
 
 impl RawQueue {
-    pub(super) fn decode<T: DeserializeOwned>(&self, held: Held) -> Result<T, RecvError> {
+    /// The value that a message holds which this process has taken.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, held: Held) -> Result<T, RecvError> {
         let window = self.window().ok_or(RecvError::Closed)?;
         wire::with_buffer(|buffer| match window.read_held(held, buffer) {
-            true => Ok(wire::decode(buffer)?),
+            true => wire::decode(buffer).map_err(|error| {
+                reply::throw_away(buffer);
+                error.into()
+            }),
             false => Err(wire::DecodeError::Damaged.into()),
         })
     }

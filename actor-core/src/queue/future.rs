@@ -10,9 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::{RecvError, SendError};
 use super::task::Task;
-use super::waiting::{Channel, Receiving, Sending};
+use super::waiting::{Channel, Encoded, Receiving, Sending, encoded};
 use crate::shm::post::PostError;
-use crate::wire;
 
 /// The future of [`Queue::send_async`].
 ///
@@ -22,7 +21,7 @@ pub struct SendFuture<'a, T> {
     channel: &'a dyn Channel,
     item: Option<T>,
     /// The encoded item, from the first poll on.
-    encoded: Option<Vec<u8>>,
+    encoded: Option<Encoded>,
     sending: Sending,
 }
 
@@ -73,13 +72,10 @@ impl<T: Serialize> Future for SendFuture<'_, T> {
         let Some(item) = this.item.take() else { return Poll::Pending };
         let encoded = match this.encoded.take() {
             Some(encoded) => encoded,
-            None => {
-                let mut encoded = Vec::new();
-                if let Err(error) = wire::encode_into(&mut encoded, &item) {
-                    return Poll::Ready(Err(SendError::Encode { item, error }));
-                }
-                encoded
-            }
+            None => match encoded(&item) {
+                Ok(encoded) => encoded,
+                Err(error) => return Poll::Ready(Err(SendError::Encode { item, error })),
+            },
         };
         match this.sending.post(this.channel, &encoded, context) {
             Ok(()) => Poll::Ready(Ok(())),

@@ -86,3 +86,4 @@ pub use recv::Iter;
 pub use sink::QueueSink;
 pub use stream::QueueStream;
 pub use task::Task;
+pub(crate) use waiting::{Encoded, Receiving, Sending, encoded};

@@ -22,6 +22,7 @@ use crate::shm::table::MakeError;
 use crate::shm::window::{Kind, Window};
 use crate::time::Deadline;
 use crate::wire;
+use crate::wire::travel::Travellers;
 
 /// How long somebody who does not wait for an item waits for another receiver that is at it: longer than
 /// any that runs takes, and no longer if one is stopped.
@@ -31,9 +32,15 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(super) type TakeFirst = fn(&Window, &dyn Fn(Position) -> bool, Deadline) -> Found;
 
 impl RawQueue {
-    pub(super) fn post_ranked(&self, payload: &[u8], rank: Rank, deadline: Deadline) -> Result<(), PostError> {
+    pub(super) fn post_ranked(
+        &self,
+        payload: &[u8],
+        travellers: &Travellers,
+        rank: Rank,
+        deadline: Deadline,
+    ) -> Result<(), PostError> {
         let window = self.window().ok_or(PostError::Gone)?;
-        window.post_ranked(payload, rank, deadline)?;
+        self.carry(travellers, || window.post_ranked(payload, rank, deadline))?;
         // It was closed for good after this message had been accepted: it goes with the others.
         window.discard_if_closed();
         Ok(())
@@ -123,7 +130,7 @@ impl RankedQueue {
     /// # Errors
     /// Nothing was sent, see [`PostError`].
     pub(crate) fn send(&self, rank: u64, bytes: &[u8], deadline: Deadline) -> Result<(), PostError> {
-        self.0.post_ranked(bytes, Rank::Of(rank), deadline)
+        self.0.post_ranked(bytes, &Travellers::default(), Rank::Of(rank), deadline)
     }
 
     /// Receives the bytes of the smallest rank as a task, waiting until `deadline`.
@@ -156,8 +163,8 @@ impl Channel for RankedQueue {
         self.0.look_first(take_by_rank, Deadline::Now)
     }
 
-    fn try_post(&self, item: &[u8]) -> Result<(), PostError> {
-        self.0.post_ranked(item, Rank::Of(0), Deadline::Now)
+    fn try_post(&self, item: &[u8], travellers: &Travellers) -> Result<(), PostError> {
+        self.0.post_ranked(item, travellers, Rank::Of(0), Deadline::Now)
     }
 }
 

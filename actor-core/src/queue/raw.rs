@@ -18,6 +18,7 @@ use crate::shm::window::{self, Kind, Window, flags};
 use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
 use crate::wait::{Wakes, Words};
+use crate::wire::travel::Travellers;
 
 /// A handle on a queue of bytes.
 #[derive(Clone)]
@@ -51,7 +52,7 @@ impl RawQueue {
     }
 
     /// What is written of it into a message.
-    pub(super) fn handle(&self) -> &Handle {
+    pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
 
@@ -62,15 +63,43 @@ impl RawQueue {
     }
 
     /// What has come in a message.
-    pub(super) fn of_handle(handle: Handle) -> RawQueue {
+    pub(crate) fn of_handle(handle: Handle) -> RawQueue {
         RawQueue { handle, passed: Passed::default() }
     }
 
-    pub(super) fn post(&self, payload: &[u8], deadline: Deadline, wake: Wake) -> Result<(), PostError> {
+    pub(crate) fn post(&self, payload: &[u8], deadline: Deadline, wake: Wake) -> Result<(), PostError> {
         let window = self.window().ok_or(PostError::Gone)?;
         window.post([payload, &[]], deadline, wake)?;
         // It was closed for good after this message had been accepted: it goes with the others.
         window.discard_if_closed();
+        Ok(())
+    }
+
+    /// Posts a message, and lets those go who travel in it once it is accepted.
+    #[inline]
+    pub(crate) fn post_with(
+        &self,
+        payload: &[u8],
+        travellers: &Travellers,
+        deadline: Deadline,
+        wake: Wake,
+    ) -> Result<(), PostError> {
+        self.carry(travellers, || self.post(payload, deadline, wake))
+    }
+
+    /// Posts, and lets those go who travel in the message once it is accepted.
+    #[inline]
+    pub(super) fn carry(
+        &self,
+        travellers: &Travellers,
+        post: impl FnOnce() -> Result<(), PostError>,
+    ) -> Result<(), PostError> {
+        if !travellers.is_empty() {
+            // Before the message is there: who throws it away looks for them.
+            self.window().inspect(|window| window::set_flags(window, flags::CARRIES));
+        }
+        post()?;
+        travellers.let_go();
         Ok(())
     }
 
@@ -84,7 +113,7 @@ impl RawQueue {
 
     /// Takes a message, waiting until `deadline`.
     #[inline]
-    pub(super) fn take(&self, deadline: Deadline) -> Result<Held, RecvError> {
+    pub(crate) fn take(&self, deadline: Deadline) -> Result<Held, RecvError> {
         let window = self.window().ok_or(RecvError::Closed)?;
         match self.try_take_of(window) {
             Some(result) => result,
@@ -112,17 +141,38 @@ impl RawQueue {
     /// Refuses new messages, and wakes everybody who waits. With `discards`, what is queued is
     /// gone as well.
     pub(crate) fn close(&self, discards: bool) {
-        let Some(window) = self.window().filter(|window| window.is_live()) else { return };
-        window::raise_flags(window, flags::CLOSING | if discards { flags::CLOSED_NOW } else { 0 });
-        window.discard_if_closed();
-        window.idle().notify_all();
-        // The node frees a closed queue that nobody has a handle on.
-        window.segment.ask_attention(self.id().index);
+        if let Some(window) = self.window().filter(|window| window.is_live()) {
+            window.close(discards);
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.window()
             .is_none_or(|window| !window.is_live() || window::has_flags(&window.header().state.flags, flags::CLOSING))
+    }
+
+    /// Waits until there is something to take, or nothing will be. False: not before `deadline`.
+    pub(crate) fn wait_ready(&self, deadline: Deadline) -> bool {
+        let Some(window) = self.window() else { return true };
+        let mut test = || self.is_ready().then_some(());
+        if test().is_some() {
+            return true;
+        }
+        if deadline.has_passed() {
+            return false;
+        }
+        if spin(window.segment, deadline, &mut test).is_some() {
+            return true;
+        }
+        match window.items().wait(deadline, test) {
+            Waited::Ready(()) => true,
+            Waited::Slept(()) => {
+                // It was not taken, so others may.
+                window.items().chain();
+                true
+            }
+            Waited::TimedOut => false,
+        }
     }
 
     /// Waits until every message that was sent has been acknowledged. False: not before `deadline`.

@@ -9,7 +9,7 @@ use super::error::SendError;
 use super::future::SendFuture;
 use crate::shm::post::Wake;
 use crate::time::Deadline;
-use crate::wire;
+use crate::wire::{self, travel};
 
 impl<T: Serialize> Queue<T> {
     /// Sends an item, waiting for room. It is visible to receivers when this returns.
@@ -53,9 +53,12 @@ impl<T: Serialize> Queue<T> {
     }
 
     fn send_until(&self, item: T, deadline: Deadline) -> Result<(), SendError<T>> {
-        wire::with_buffer(|buffer| match wire::encode_into(buffer, &item) {
+        wire::with_buffer(|buffer| match travel::collect(|| wire::encode_into(buffer, &item)) {
             Err(error) => Err(SendError::Encode { item, error }),
-            Ok(()) => self.raw.post(buffer, deadline, Wake::Now).map_err(|error| SendError::new(error, item)),
+            Ok(((), travellers)) => {
+                let posted = self.raw.post_with(buffer, &travellers, deadline, Wake::Now);
+                posted.map_err(|error| SendError::new(error, item))
+            }
         })
     }
 }

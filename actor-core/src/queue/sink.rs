@@ -8,10 +8,9 @@ use serde::Serialize;
 
 use super::Queue;
 use super::error::SendError;
-use super::waiting::Sending;
+use super::waiting::{Encoded, Sending, encoded};
 use crate::shm::post::{PostError, Wake};
 use crate::time::Deadline;
-use crate::wire;
 
 /// Sends into a queue, one item after the other: the value of [`Queue::sink`].
 ///
@@ -28,7 +27,7 @@ use crate::wire;
 pub struct QueueSink<T> {
     // Before the queue, which it leaves.
     sending: Sending,
-    held: Option<(T, Vec<u8>)>,
+    held: Option<(T, Encoded)>,
     queue: Queue<T>,
 }
 
@@ -75,11 +74,11 @@ impl<T: Serialize> Sink<T> for QueueSink<T> {
         if self.held.is_some() {
             return Err(SendError::Full(item));
         }
-        let mut encoded = Vec::new();
-        if let Err(error) = wire::encode_into(&mut encoded, &item) {
-            return Err(SendError::Encode { item, error });
-        }
-        match self.queue.raw.post(&encoded, Deadline::Now, Wake::Now) {
+        let encoded = match encoded(&item) {
+            Ok(encoded) => encoded,
+            Err(error) => return Err(SendError::Encode { item, error }),
+        };
+        match self.queue.raw.post_with(&encoded.0, &encoded.1, Deadline::Now, Wake::Now) {
             Ok(()) => Ok(()),
             Err(PostError::Full) => {
                 self.held = Some((item, encoded));
@@ -101,8 +100,8 @@ impl<T: Serialize> Sink<T> for QueueSink<T> {
 
 impl<T> Drop for QueueSink<T> {
     fn drop(&mut self) {
-        if let Some((_, encoded)) = self.held.take() {
-            let _ = self.queue.raw.post(&encoded, Deadline::Now, Wake::Now);
+        if let Some((_item, (bytes, travellers))) = self.held.take() {
+            let _ = self.queue.raw.post_with(&bytes, &travellers, Deadline::Now, Wake::Now);
         }
     }
 }

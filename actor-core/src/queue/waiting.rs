@@ -6,6 +6,8 @@
 use std::sync::atomic::Ordering::Acquire;
 use std::task::{Context, Poll, Waker};
 
+use serde::Serialize;
+
 use super::error::RecvError;
 use super::raw::RawQueue;
 use crate::shm::hands::Held;
@@ -14,9 +16,24 @@ use crate::shm::post::{PostError, Wake};
 use crate::shm::window::Window;
 use crate::time::Deadline;
 use crate::waker::Registration;
+use crate::wire::travel::{self, Travellers};
+use crate::wire::{self, EncodeError};
+
+/// An item as it is posted, and those who travel in it.
+pub(crate) type Encoded = (Vec<u8>, Travellers);
+
+/// The item as bytes.
+///
+/// # Errors
+/// It cannot be encoded.
+pub(crate) fn encoded<T: Serialize>(item: &T) -> Result<Encoded, EncodeError> {
+    let mut bytes = Vec::new();
+    let ((), travellers) = travel::collect(|| wire::encode_into(&mut bytes, item))?;
+    Ok((bytes, travellers))
+}
 
 /// What futures need of a queue, whatever the order of its items.
-pub(super) trait Channel: Send + Sync {
+pub(crate) trait Channel: Send + Sync {
     fn raw(&self) -> &RawQueue;
 
     /// Takes what is there, without waiting.
@@ -26,11 +43,11 @@ pub(super) trait Channel: Send + Sync {
     ///
     /// # Errors
     /// Nothing was posted, see [`PostError`].
-    fn try_post(&self, item: &[u8]) -> Result<(), PostError>;
+    fn try_post(&self, item: &[u8], travellers: &Travellers) -> Result<(), PostError>;
 }
 
 /// What somebody found who looked.
-pub(super) enum Look {
+pub(crate) enum Look {
     Taken(Result<Held, RecvError>),
     Nothing,
     /// Another receiver is at it.
@@ -46,24 +63,24 @@ impl Channel for RawQueue {
         self.try_take().map_or(Look::Nothing, Look::Taken)
     }
 
-    fn try_post(&self, item: &[u8]) -> Result<(), PostError> {
-        self.post(item, Deadline::Now, Wake::Now)
+    fn try_post(&self, item: &[u8], travellers: &Travellers) -> Result<(), PostError> {
+        self.post_with(item, travellers, Deadline::Now, Wake::Now)
     }
 }
 
 /// The place of one who receives.
-pub(super) struct Receiving {
+pub(crate) struct Receiving {
     items: Place,
     turn: Place,
 }
 
 impl Receiving {
-    pub(super) const fn new() -> Receiving {
+    pub(crate) const fn new() -> Receiving {
         Receiving { items: Place::at(|header| &header.items), turn: Place::at(|header| &header.turn) }
     }
 
     /// Takes what is there, or has the waker woken when something may be.
-    pub(super) fn poll_take(
+    pub(crate) fn poll_take(
         &mut self,
         channel: &dyn Channel,
         context: &mut Context<'_>,
@@ -96,25 +113,25 @@ impl Receiving {
 }
 
 /// The place of one who sends.
-pub(super) struct Sending {
+pub(crate) struct Sending {
     room: Place,
     extent_room: Place,
 }
 
 impl Sending {
-    pub(super) const fn new() -> Sending {
+    pub(crate) const fn new() -> Sending {
         Sending { room: Place::at(|header| &header.room), extent_room: Place::at(|header| &header.extent_room) }
     }
 
     /// Posts an encoded item, or has the waker woken when there may be room: then it is
     /// [`PostError::Full`].
-    pub(super) fn post(
+    pub(crate) fn post(
         &mut self,
         channel: &dyn Channel,
-        item: &[u8],
+        (item, travellers): &Encoded,
         context: &mut Context<'_>,
     ) -> Result<(), PostError> {
-        let attempt = || channel.try_post(item);
+        let attempt = || channel.try_post(item, travellers);
         let mut result = attempt();
         if let (Err(PostError::Full), Some(window)) = (&result, channel.raw().window()) {
             // A large item needs an extent and a slot, and may lack either.

@@ -26,8 +26,10 @@ use super::answer::{answer_if, attach};
 use super::word::{ReplyKind, ReplyWord, State};
 use crate::id::{Participant, WindowId};
 use crate::mailbox::ReplyAddress;
+use crate::shm::ends;
 use crate::shm::segment::attached;
 use crate::shm::window::Window;
+use crate::wire::travel::Traveller;
 
 /// The duty to answer one call. Plain data: whether it is this process's says the word of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,10 +155,24 @@ impl Duty {
     }
 }
 
+impl Traveller for Duty {
+    fn let_go(&self) {
+        Duty::let_go(*self);
+    }
+}
+
 /// The duties that lie in the bytes of a message.
 pub(crate) fn carried(payload: &[u8]) -> impl Iterator<Item = Duty> + '_ {
     let marks = payload.iter().enumerate().filter(|(_, byte)| **byte == MARK[0]);
     marks.filter_map(|(at, _)| Duty::from_bytes(&payload[at..]))
+}
+
+/// Nobody will read this message: those who wait for what lies in it are told, callers as well as those at
+/// the other ends of pipes.
+#[cold]
+pub(crate) fn throw_away(message: &[u8]) {
+    carried(message).for_each(|duty| duty.answer_for_message(ReplyKind::Unanswered, &[]));
+    ends::throw_away(message);
 }
 
 /// Who has the duty to answer this call. `None`: whoever has its message, or nobody waits.

@@ -219,9 +219,17 @@ impl Window {
         for _ in 0..hands::rounds_max(self) {
             slots::seal(self);
             let Ok(held) = self.take() else { break };
-            self.finish(held, Wake::Now);
+            self.throw_away(held);
         }
         self.idle().notify_all();
+    }
+
+    /// Ends a message that nobody is to get any more.
+    pub(super) fn throw_away(&self, held: Held) {
+        if has_flags(&self.header().state.flags, flags::CARRIES) {
+            self.throw_away_payload(self.place(held));
+        }
+        self.finish(held, Wake::Now);
     }
 
     /// Moves a message from its slot into a hand, so that the slot is free. If no hand is, or

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Flag = 11,
     /// A barrier; see [`barrier`](super::barrier).
     Barrier = 12,
+    /// A queue with two ends that one process each has; see [`ends`](super::ends).
+    Pipe = 13,
     /// A queue with an order of its own; see [`ordered`](super::ordered).
     Ordered = 14,
 }
@@ -43,6 +45,7 @@ impl Kind {
             10 => Some(Kind::Waiters),
             11 => Some(Kind::Flag),
             12 => Some(Kind::Barrier),
+            13 => Some(Kind::Pipe),
             14 => Some(Kind::Ordered),
             _ => None,
         }
@@ -50,12 +53,12 @@ impl Kind {
 
     /// Whether what lies where others have slots are slots.
     pub(super) fn has_slots(self) -> bool {
-        matches!(self, Kind::Queue | Kind::Mailbox | Kind::Replies | Kind::Ordered)
+        matches!(self, Kind::Queue | Kind::Mailbox | Kind::Replies | Kind::Pipe | Kind::Ordered)
     }
 
     /// Whether it is there for as long as somebody has a handle, see [`handle`](super::handle).
     pub(crate) fn is_held(self) -> bool {
-        matches!(self, Kind::Queue | Kind::Ordered) || self.is_region()
+        matches!(self, Kind::Queue | Kind::Pipe | Kind::Ordered) || self.is_region()
     }
 
     /// Whether it is a [`region`](super::region).

@@ -187,6 +187,7 @@ pub(crate) struct Header {
     pub(crate) state: StateLine,
     pub(crate) actor: ActorLine,
     pub(crate) log: LogLine,
+    pub(crate) ends: EndsLine,
     /// For each class, where the search for a free extent starts.
     pub(crate) extent_hints: [AtomicU32; CLASSES_MAX],
     /// A mailbox: what its actor waits for.
@@ -270,6 +271,13 @@ pub(crate) struct ActorLine {
     pub(crate) since_ns: AtomicU64,
     /// The window that the receiver waits for room in: `index:16 | generation:32`, plus one; 0 is none.
     pub(crate) waits_in: AtomicU64,
+}
+
+/// Who has the two ends of a pipe; see [`ends`](super::ends).
+#[repr(C, align(64))]
+pub(crate) struct EndsLine {
+    pub(crate) sender: AtomicU64,
+    pub(crate) receiver: AtomicU64,
 }
 
 /// What a ring of log events says about its writer.

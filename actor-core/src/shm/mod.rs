@@ -9,6 +9,7 @@ pub(crate) mod barrier;
 mod bits;
 pub(crate) mod blob;
 pub(crate) mod cells;
+pub(crate) mod ends;
 pub(crate) mod event;
 pub(crate) mod extent;
 pub(crate) mod flag;

@@ -24,7 +24,7 @@ use super::kind::Kind;
 use super::layout::Header;
 use super::order::{Order, Ranks, is_there};
 use super::payload::Meta;
-use super::post::{PostError, Wake};
+use super::post::PostError;
 use super::slots::{self, Claim, Position, Refused, SlotWord, State};
 use super::window::{Window, flags, has_flags};
 use super::words::{Mapped, Memory};
@@ -304,7 +304,7 @@ impl Window {
                     true => Held::Slot(Claim { position: Position::new(seen.lap(), place), count: 0 }),
                     false => Held::Hand { index: place - slots, count: 0 },
                 };
-                self.finish(held, Wake::Now);
+                self.throw_away(held);
             }
         }
     }

@@ -183,9 +183,15 @@ pub(crate) fn take_down_unused(window: &Window, is_attached: impl Fn(Participant
     let segment = window.segment;
     let Some(entry) = segment.table_entry(window.id.index) else { return false };
     let seen = TableWord(entry.word.load(Acquire));
-    let is_closed = has_flags(&window.header().state.flags, flags::CLOSING);
-    let may_be_under_way = seen == seen.escaped() && !is_closed;
-    if !seen.is(window.id) || may_be_under_way || (1..segment.participants_end()).map(Participant).any(is_attached) {
+    let is_pipe = kind(window) == Some(Kind::Pipe);
+    if !seen.is(window.id)
+        || !is_pipe && may_be_under_way(seen, window)
+        || (1..segment.participants_end()).map(Participant).any(is_attached)
+    {
+        return false;
+    }
+    // After the look: who has sent an end was attached until he had, or counted himself during the look.
+    if is_pipe && window.has_end_under_way() {
         return false;
     }
     // Whoever attached or sent a handle during the look has changed the word, and asks for another
@@ -195,8 +201,14 @@ pub(crate) fn take_down_unused(window: &Window, is_attached: impl Fn(Participant
         return false;
     }
     // Nobody is at work in it: to be so takes a handle.
+    window.throw_away_left();
     free(segment, window.id, entry, window.lap_end().max(entry.lap_base.load(Relaxed)));
     true
+}
+
+/// Whether a handle that was sent may not have arrived yet.
+fn may_be_under_way(seen: TableWord, window: &Window) -> bool {
+    seen == seen.escaped() && !has_flags(&window.header().state.flags, flags::CLOSING)
 }
 
 /// Takes a window down that nobody needs any more. False: somebody is still at work in it. Called

@@ -262,11 +262,13 @@ impl Window {
                 state => {
                     let sealed = SlotWord::new(State::Sealed, Participant::NOBODY, 0, seen.lap());
                     let is_ours = slot.word.compare_exchange(seen.0, sealed.0, AcqRel, Acquire).is_ok();
-                    if is_ours && let (State::Ready | State::Returned, Some(number)) = (state, Meta::load(slot).extent)
-                    {
-                        // Whoever has written it is done with it, and nobody else will take it over.
-                        self.take_over_extent(number);
-                        self.free_extent(number);
+                    if is_ours && let State::Ready | State::Returned = state {
+                        self.throw_away_payload(slot);
+                        if let Some(number) = Meta::load(slot).extent {
+                            // Whoever has written it is done with it, and nobody else will take it over.
+                            self.take_over_extent(number);
+                            self.free_extent(number);
+                        }
                     }
                     is_ours
                 }
@@ -360,6 +362,8 @@ pub(crate) mod flags {
     pub(crate) const STOP_NOW: u32 = 8;
     /// A mailbox: there is news for the process of the actor, which is to look before the next message.
     pub(crate) const NEWS: u32 = 16;
+    /// A queue or pipe: messages with ends of pipes were sent into it.
+    pub(crate) const CARRIES: u32 = 32;
 }
 
 pub(crate) fn raise_flags(window: &Window, flags: u32) {

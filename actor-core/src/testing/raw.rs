@@ -139,14 +139,13 @@ pub fn request_samples() -> Vec<Vec<u8>> {
     let actor = ActorId(WindowId { index: 60_000, generation: u32::MAX - 9 });
     let reply = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 2, generation: 3 };
     let (entry, short) = (Entry::of(nothing).expect("it is code of this program"), Duration::from_millis(50));
-    let mailbox = MailboxSize { capacity: 4, message_max: 3000, bytes: 8000 };
     let spec = ActorSpec {
         name: "made".into(),
         type_name: "tests::Made".into(),
         entry,
         args: Bytes(vec![1, 2, 3]),
         handlers: vec!["one".into(), "two".into()],
-        mailbox,
+        mailbox: MailboxSize { capacity: 4, message_max: 3000, bytes: 8000 },
         start_timeout: short,
         stderr: Stderr::Capture,
         parent: None,
@@ -158,6 +157,7 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         start_timeout: short,
         stderr: Stderr::Inherit,
         parent: Some(process),
+        daemon: true,
     };
     let requests = [
         Request::SpawnProcess(plain),

@@ -19,13 +19,13 @@ use crate::actor::call::Call;
 use crate::actor::error::CallError;
 use crate::actor::handler::Handler;
 use crate::actor::post::{self, Limit, PostFailure};
-use crate::actor::travel::Travellers;
 use crate::logs::Calling;
 use crate::queue::RawQueue;
 use crate::reply::{REPLY_MAX, ReplyKind, ReplySlot};
 use crate::shm::layout::Shape;
 use crate::shm::segment::attached;
 use crate::wire;
+use crate::wire::travel::Travellers;
 
 /// A call that is not sent yet, of a handler that returns an iterator or a stream.
 ///

@@ -32,7 +32,7 @@ impl<M, T> Handler<M, T, Infallible> {
     }
 }
 
-impl<M, T, E> Handler<M, T, E> {
+impl<M, T, E: 'static> Handler<M, T, E> {
     /// The same of a handler that may return an error instead, which its caller gets as
     /// `CallError::Handler`.
     ///
@@ -66,12 +66,12 @@ impl<M, T, E> Handler<M, T, E> {
             Ok(items) => items,
             Err(error) => {
                 let codec = self.error.as_ref().expect("`try_call` constructors say how errors are written");
-                return delivery.answer(ReplyKind::Error, codec, &error);
+                return delivery.answer(ReplyKind::Error, codec, error);
             }
         };
         let producer = Producer { window, caller, mailbox: delivery.mailbox, patience: opening.patience };
         let end = producer.run(items, self.reply.encode);
-        delivery.answer(ReplyKind::Value, &END, &end)
+        delivery.answer(ReplyKind::Value, &END, end)
     }
 }
 

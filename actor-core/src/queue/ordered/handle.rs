@@ -16,6 +16,7 @@ use crate::shm::post::PostError;
 use crate::shm::window::Kind;
 use crate::time::Deadline;
 use crate::wait::{Opened, Source};
+use crate::wire::travel::Travellers;
 
 /// A queue from which the smallest item is received first, and equal ones in the order of sending.
 ///
@@ -163,8 +164,8 @@ impl<T, O: Order<T>> Channel for OrderedQueue<T, O> {
         self.raw.look_first(O::take_first, Deadline::Now)
     }
 
-    fn try_post(&self, item: &[u8]) -> Result<(), PostError> {
-        self.raw.post_ranked(item, O::RANK, Deadline::Now)
+    fn try_post(&self, item: &[u8], travellers: &Travellers) -> Result<(), PostError> {
+        self.raw.post_ranked(item, travellers, O::RANK, Deadline::Now)
     }
 }
 

@@ -9,7 +9,7 @@ use super::order::Order;
 use crate::queue::error::SendError;
 use crate::queue::future::SendFuture;
 use crate::time::Deadline;
-use crate::wire;
+use crate::wire::{self, travel};
 
 impl<T: Serialize, O: Order<T>> OrderedQueue<T, O> {
     /// Sends an item, waiting for room. It is visible to receivers when this returns.
@@ -53,10 +53,10 @@ impl<T: Serialize, O: Order<T>> OrderedQueue<T, O> {
     }
 
     fn send_until(&self, item: T, deadline: Deadline) -> Result<(), SendError<T>> {
-        wire::with_buffer(|buffer| match wire::encode_into(buffer, &item) {
+        wire::with_buffer(|buffer| match travel::collect(|| wire::encode_into(buffer, &item)) {
             Err(error) => Err(SendError::Encode { item, error }),
-            Ok(()) => {
-                let posted = self.raw.post_ranked(buffer, O::RANK, deadline);
+            Ok(((), travellers)) => {
+                let posted = self.raw.post_ranked(buffer, &travellers, O::RANK, deadline);
                 posted.map_err(|error| SendError::new(error, item))
             }
         })

@@ -14,7 +14,7 @@ use crate::shm::layout::INLINE_MAX;
 use crate::shm::post::Wake;
 use crate::shm::slots;
 use crate::shm::window::{self, Kind, Window, flags};
-use crate::shm::{blob, lately, region, spin, table};
+use crate::shm::{blob, ends, lately, region, spin, table};
 use crate::time::Deadline;
 
 impl Image {
@@ -215,6 +215,11 @@ impl Image {
             let Some(window) = table::at(self.segment, index) else { continue };
             match table::kind(&window) {
                 Some(Kind::Queue) => _ = window.recover_held(dead),
+                Some(Kind::Pipe) => {
+                    let _ = window.recover_held(dead);
+                    let process = ProcessId { participant: dead, generation: record.generation() };
+                    _ = ends::recover(&window, process);
+                }
                 Some(Kind::Mailbox) => _ = slots::recover_writing(&window, dead),
                 Some(Kind::Replies) => _ = reply::recover(&window, dead),
                 Some(kind) if kind.is_region() => {
