@@ -8,7 +8,7 @@ use std::iter;
 
 use crate::actor;
 use crate::exit::ExitReport;
-use crate::{core, link, process, queue, shared, supervisor, sync, wire};
+use crate::{core, link, pool, process, queue, shared, supervisor, sync, wire};
 
 /// A result whose error is any of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -166,6 +166,21 @@ impl From<process::JoinError> for Error {
     }
 }
 
+impl From<pool::TaskError> for Error {
+    fn from(error: pool::TaskError) -> Error {
+        let words = error.report().and_then(last_words);
+        Error::about_process(error, words)
+    }
+}
+
+/// The values of the other items are dropped: keep the `MapError` to have them.
+impl<R> From<pool::MapError<R>> for Error {
+    fn from(error: pool::MapError<R>) -> Error {
+        let words = error.first().and_then(|(_, first)| first.report()).and_then(last_words);
+        Error::about_process(error.without_results(), words)
+    }
+}
+
 impl From<supervisor::StartError> for Error {
     fn from(error: supervisor::StartError) -> Error {
         let words = if let supervisor::StartError::Child { report, .. } = &error { last_words(report) } else { None };
@@ -197,6 +212,8 @@ from! {
     core::SpecError,
     link::LinkError,
     link::MonitorError,
+    pool::StartError,
+    pool::SubmitError,
     process::StopError,
     queue::CreateError,
     queue::RecvError,

@@ -64,10 +64,10 @@
 //! - [`process`]: run a function in a process, wait for its result or for how it ended.
 //! - [`pipe`]: two ends, each of one process, and the news when one is gone.
 //! - [`queue`]: many senders and receivers, any processes.
-//! - [`sync`]: events, semaphores and barriers between processes, which survive the death of any.
+//! - [`sync`]: locks, events, semaphores, conditions and barriers between processes, which survive the death of any.
 //! - [`collections`]: actors that are ready to be used: a dictionary, a list, a namespace.
-//! - [`sync`]: locks between processes, which survive whoever holds them.
 //! - [`shared`]: values, arrays and bytes that processes share.
+//! - [`pool`]: run functions in processes that wait for them, one call or many at a time.
 //! - [`wait`](mod@wait): wait for many things at once, in threads and in async code.
 //! - [`node`]: what belongs to the program as a whole: start method, counters, dead letters.
 //! - `testing`, with the feature of that name: whether a test leaves something behind.
@@ -144,6 +144,7 @@ mod mailbox;
 pub mod node;
 pub mod pipe;
 mod planted;
+pub mod pool;
 pub mod prelude;
 pub mod process;
 pub mod queue;

@@ -6,6 +6,7 @@ prints the figures of one round as a JSON array, in the order of `src/case.rs`. 
 what comes with Python.
 """
 
+import concurrent.futures
 import json
 import multiprocessing
 import os
@@ -23,6 +24,8 @@ def main(case, kind, size, producers, count):
         figures = [flow(channel(kind), bytes([1]) * size, producers, count)]
     elif case == "cast_64":
         figures = [flow(channel(kind), ORDER, 1, count)]
+    elif case == "pool_map_10k":
+        figures = [pool_map(kind, size, producers, count)]
     elif case.startswith("call"):
         figures = calls(kind, count, is_hot=case == "call_hot")
     else:
@@ -146,6 +149,29 @@ def serve(there_q, back_q, cpu):
             return
         look(order)
         back_q.put(reply(number))
+
+
+ITEMS = 10_000
+
+
+def pool_map(kind, size, workers, rounds):
+    items = [f"{number:0{size}}" for number in range(ITEMS)]
+    if kind == "ProcessPoolExecutor":
+        pool = concurrent.futures.ProcessPoolExecutor(workers)
+        run, end = lambda: list(pool.map(len, items)), pool.shutdown
+    else:
+        pool = multiprocessing.Pool(workers)
+        chunk = 1 if kind == "Pool-1" else None
+        run, end = lambda: pool.map(len, items, chunk), pool.terminate
+    run()
+    samples = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        lengths = run()
+        samples.append(time.perf_counter() - begin)
+        assert lengths == [size] * ITEMS
+    end()
+    return sorted(samples)[rounds // 2] * 1e3
 
 
 def start(context):

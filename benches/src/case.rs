@@ -17,6 +17,7 @@ pub(crate) enum Case {
     Spawn1000,
     KillToNextMessage,
     IdleMemory,
+    PoolMap,
 }
 
 /// Messages of bytes from some processes to one.
@@ -46,7 +47,7 @@ const fn less(unit: &'static str) -> Figure {
 }
 
 impl Case {
-    pub(crate) const ALL: [Case; 12] = [
+    pub(crate) const ALL: [Case; 13] = [
         Case::Oneway64,
         Case::Oneway64From4,
         Case::Oneway1K,
@@ -59,6 +60,7 @@ impl Case {
         Case::Spawn1000,
         Case::KillToNextMessage,
         Case::IdleMemory,
+        Case::PoolMap,
     ];
 
     pub(crate) fn id(self) -> &'static str {
@@ -75,6 +77,7 @@ impl Case {
             Case::Spawn1000 => "spawn_1000",
             Case::KillToNextMessage => "kill_to_next_message",
             Case::IdleMemory => "idle_memory",
+            Case::PoolMap => "pool_map_10k",
         }
     }
 
@@ -99,6 +102,7 @@ impl Case {
             Case::Spawn1000 => "until 1000 are all ready, started by several threads where that is possible",
             Case::KillToNextMessage => "from SIGKILL to the first message that the next life has handled",
             Case::IdleMemory => "memory of one that waits: its own, and what the whole machine has less for it",
+            Case::PoolMap => "a map of 10 000 tasks, 64 bytes in and 8 out, over a pool of two processes",
         }
     }
 
@@ -112,7 +116,7 @@ impl Case {
             Case::CallHot => &HOT,
             Case::CallCold => &COLD,
             Case::SpawnReady | Case::KillToNextMessage => &SPREAD,
-            Case::Spawn1000 => &ALL,
+            Case::Spawn1000 | Case::PoolMap => &ALL,
             Case::IdleMemory => &MEMORY,
             _ => &RATE,
         }

@@ -19,6 +19,7 @@ mod logs;
 mod macros;
 mod mains;
 mod pipe;
+mod pool;
 mod process;
 mod queue;
 mod shared;

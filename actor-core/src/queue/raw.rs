@@ -261,7 +261,7 @@ fn wait_and_take(
 }
 
 /// Wakes a producer for slots that were released quietly, and who waits for the last of them.
-pub(super) fn wake_producer(window: &Window) {
+pub(crate) fn wake_producer(window: &Window) {
     Mapped::fence();
     window.notify_freed();
     window.notify_if_idle();

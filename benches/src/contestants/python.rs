@@ -13,6 +13,10 @@ pub(crate) const SIMPLE_QUEUE: Python = Python { who: "python SimpleQueue", kind
 pub(crate) const PIPE: Python =
     Python { who: "python Pipe", kind: "Pipe", takes: |case| carries(case) && case != Case::Oneway64From4 };
 pub(crate) const POOL: Python = Python { who: "python Pool.apply", kind: "Pool", takes: Case::is_call };
+pub(crate) const POOL_MAP: Python = Python { who: "python Pool.map", kind: "Pool", takes: maps };
+pub(crate) const POOL_MAP_ONE: Python = Python { who: "python Pool.map, chunksize=1", kind: "Pool-1", takes: maps };
+pub(crate) const EXECUTOR_MAP: Python =
+    Python { who: "python ProcessPoolExecutor.map", kind: "ProcessPoolExecutor", takes: maps };
 pub(crate) const FORK: Python = Python { who: "python Process, fork", kind: "fork", takes: lives };
 pub(crate) const FORKSERVER: Python = Python { who: "python Process, forkserver", kind: "forkserver", takes: lives };
 pub(crate) const SPAWN: Python = Python { who: "python Process, spawn", kind: "spawn", takes: lives };
@@ -64,6 +68,10 @@ fn lives(case: Case) -> bool {
     matches!(case, Case::SpawnReady | Case::Spawn1000 | Case::KillToNextMessage | Case::IdleMemory)
 }
 
+fn maps(case: Case) -> bool {
+    case == Case::PoolMap
+}
+
 fn is_there() -> bool {
     Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
 }
@@ -81,6 +89,7 @@ fn amounts(case: Case, effort: Effort) -> [usize; 3] {
         // A part of a thousand, whose time is multiplied: the whole takes half a minute.
         Case::Spawn1000 => [SIZE, 1, effort.pick(50, 5)],
         Case::IdleMemory => [SIZE, 1, effort.pick(20, 2)],
+        Case::PoolMap => [64, 2, effort.pick(5, 1)],
         _ => [SIZE, 1, effort.pick(15, 2)],
     }
 }

@@ -65,7 +65,7 @@ fn changes_of_a_shared_value_are_all_there() {
 fn s_02_an_array_of_the_dead_is_repaired_by_the_next_one() {
     isolated(|| {
         let (array, board) = (SharedArray::from_slice(&[1_u64; 1000]).unwrap(), Board::new(1));
-        let half = |(array, board): (SharedArray<u64>, Board)| {
+        let half = |(array, board): (SharedArray<u64>, Board)| -> () {
             let mut guard = array.lock().unwrap();
             guard.write(0, &[2; 500]);
             board[0].store(1, Release);

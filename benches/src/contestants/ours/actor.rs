@@ -31,7 +31,7 @@ impl Contestant for Actor {
     }
 
     fn takes(&self, case: Case) -> bool {
-        case.flow().is_none()
+        case.flow().is_none() && case != Case::PoolMap
     }
 
     fn measure(&self, case: Case, effort: Effort) -> Result<Outcome> {

@@ -2,7 +2,9 @@
 
 mod actor;
 mod crowd;
+mod pool;
 mod queue;
 
 pub(crate) use actor::{Actor, Executed};
+pub(crate) use pool::{Apply, BY_DEFAULT, ONE_BY_ONE};
 pub(crate) use queue::{BatchedQueue, RawQueue};

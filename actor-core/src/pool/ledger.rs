@@ -1,0 +1,409 @@
+//! [`Ledger`]: which tasks are pending, to which job each belongs, and what has become of them.
+//!
+//! A *job* is what somebody waits for: one task of `apply`, all the chunks of a `map`. A task has one or more
+//! items, and parts of its results come in any order, some perhaps twice when a worker died just after it
+//! had sent them. Pure bookkeeping: nothing here waits, wakes or touches shared memory. What there is to be
+//! woken is noted, and done by whoever has let go of the lock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Waker;
+use std::thread::Thread;
+use std::time::Duration;
+
+use super::board::TaskId;
+use super::error::{SubmitError, TaskError};
+use crate::exit::ExitReport;
+
+/// All that the process with the pool knows of its tasks.
+pub(super) struct Ledger {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    jobs: BTreeMap<u64, Job>,
+    last_job: u64,
+    /// Who waits without being the one who reads.
+    followers: Vec<Follower>,
+    last_follower: u64,
+    /// Futures that wait for room.
+    room_wakers: Vec<Waker>,
+    pub(super) is_led: bool,
+    pub(super) phase: Phase,
+    pub(super) tally: Tally,
+    /// Time limits of pending tasks, and how many have each.
+    timeouts: BTreeMap<Duration, u32>,
+    pub(super) wakes: Wakes,
+}
+
+/// Whether a pool takes tasks.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Open,
+    Closing,
+    Terminated,
+    /// The workers do not start.
+    Broken(Arc<ExitReport>),
+}
+
+/// Counted in items.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) submitted: u64,
+    pub(super) done: u64,
+    pub(super) failed: u64,
+    pub(super) restarts: u64,
+    pub(super) workers: usize,
+    /// No worker is left, and none will come.
+    pub(super) is_over: bool,
+}
+
+/// Who is to be woken by whoever lets go of the lock.
+#[derive(Default)]
+pub(super) struct Wakes {
+    pub(super) threads: Vec<Thread>,
+    pub(super) wakers: Vec<Waker>,
+    pub(super) has_changed: bool,
+}
+
+struct Place {
+    generation: u32,
+    task: Option<Pending>,
+}
+
+/// A task on its way.
+pub(super) struct Pending {
+    pub(super) job: u64,
+    /// The number of its first item within the job.
+    pub(super) first: u64,
+    pub(super) count: u32,
+    pub(super) retries: u32,
+    pub(super) timeout: Option<Duration>,
+    /// Items whose results are here, if not all at once.
+    got: Vec<(u32, u32)>,
+    missing: u32,
+    /// Nobody wants it any more, for this reason.
+    pub(super) doom: Option<TaskError>,
+}
+
+impl Pending {
+    pub(super) fn new(job: u64, first: u64, count: u32, retries: u32, timeout: Option<Duration>) -> Pending {
+        Pending { job, first, count, retries, timeout, got: Vec::new(), missing: count, doom: None }
+    }
+
+    fn has(&self, item: u32) -> bool {
+        self.got.iter().any(|(first, count)| (*first..first + count).contains(&item))
+    }
+}
+
+#[derive(Default)]
+struct Job {
+    parts: Vec<Part>,
+    /// Tasks that are not settled yet.
+    tasks: Vec<TaskId>,
+    waker: Option<Waker>,
+}
+
+/// Results of some items of a job.
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) count: u32,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    /// Outcomes, one behind the other, from this place on.
+    Outcomes(Vec<u8>, usize),
+    /// All of them have the same.
+    Error(TaskError),
+}
+
+struct Follower {
+    number: u64,
+    job: u64,
+    thread: Thread,
+}
+
+/// The job of those who wait for room.
+pub(super) const ROOM: u64 = 0;
+
+impl Ledger {
+    pub(super) fn new(max_pending: u32) -> Ledger {
+        Ledger {
+            places: (0..max_pending).map(|_| Place { generation: 0, task: None }).collect(),
+            free: (0..max_pending).rev().collect(),
+            jobs: BTreeMap::new(),
+            last_job: ROOM,
+            followers: Vec::new(),
+            last_follower: 0,
+            room_wakers: Vec::new(),
+            is_led: false,
+            phase: Phase::Open,
+            tally: Tally::default(),
+            timeouts: BTreeMap::new(),
+            wakes: Wakes::default(),
+        }
+    }
+
+    pub(super) fn new_job(&mut self) -> u64 {
+        self.last_job += 1;
+        self.jobs.insert(self.last_job, Job::default());
+        self.last_job
+    }
+
+    /// Nobody waits for it any more; the tasks of it that are still pending.
+    pub(super) fn drop_job(&mut self, job: u64) -> Vec<TaskId> {
+        self.jobs.remove(&job).map_or(Vec::new(), |job| job.tasks)
+    }
+
+    /// # Errors
+    /// No task is taken any more, and why.
+    pub(super) fn check_open(&self) -> Result<(), SubmitError> {
+        match &self.phase {
+            Phase::Open => Ok(()),
+            Phase::Closing => Err(SubmitError::Closed),
+            Phase::Terminated => Err(SubmitError::Terminated),
+            Phase::Broken(report) => Err(SubmitError::Broken(report.clone())),
+        }
+    }
+
+    /// A place for a task. `None`: as many are pending as may be.
+    pub(super) fn open(&mut self, task: Pending) -> Option<TaskId> {
+        let index = self.free.pop()?;
+        let place = &mut self.places[index as usize];
+        place.generation = place.generation.wrapping_add(1).max(1);
+        let id = TaskId { index, generation: place.generation };
+        if let Some(job) = self.jobs.get_mut(&task.job) {
+            job.tasks.push(id);
+        }
+        if let Some(timeout) = task.timeout {
+            *self.timeouts.entry(timeout).or_default() += 1;
+        }
+        self.tally.submitted += u64::from(task.count);
+        place.task = Some(task);
+        Some(id)
+    }
+
+    /// A task that was not sent after all.
+    pub(super) fn take_back(&mut self, id: TaskId) {
+        if let Some(task) = self.remove(id) {
+            self.tally.submitted -= u64::from(task.count);
+        }
+    }
+
+    pub(super) fn task(&mut self, id: TaskId) -> Option<&mut Pending> {
+        let place = self.places.get_mut(id.index as usize)?;
+        place.task.as_mut().filter(|_| place.generation == id.generation)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    pub(super) fn all(&self) -> Vec<TaskId> {
+        let places = self.places.iter().enumerate().filter(|(_, place)| place.task.is_some());
+        places.map(|(index, place)| TaskId { index: index as u32, generation: place.generation }).collect()
+    }
+
+    /// The shortest time limit of a pending task.
+    pub(super) fn shortest_timeout(&self) -> Option<Duration> {
+        self.timeouts.keys().next().copied()
+    }
+
+    /// What has become of some items. True: that was all of the task. Results that came before are passed
+    /// over.
+    pub(super) fn settle(&mut self, id: TaskId, first: u32, count: u32, failed: u32, what: What) -> bool {
+        let Some(task) = self.task(id) else { return false };
+        let in_bounds = first.checked_add(count).is_some_and(|end| end <= task.count);
+        if !in_bounds || count == 0 || task.has(first) {
+            return false;
+        }
+        task.missing = task.missing.saturating_sub(count);
+        let is_done = task.missing == 0;
+        if !is_done {
+            task.got.push((first, count));
+        }
+        let (job, part) = (task.job, Part { first: task.first + u64::from(first), count, what });
+        self.tally.done += u64::from(count);
+        self.tally.failed += u64::from(failed);
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.parts.push(part);
+        }
+        if is_done {
+            self.remove(id);
+        }
+        self.wake(job);
+        is_done
+    }
+
+    /// Gives all items of a task that have no result this one.
+    pub(super) fn settle_rest(&mut self, id: TaskId, error: &TaskError) {
+        let Some(task) = self.task(id) else { return };
+        let missing: Vec<u32> = (0..task.count).filter(|item| !task.has(*item)).collect();
+        for item in missing {
+            self.settle(id, item, 1, 1, What::Error(error.clone()));
+        }
+    }
+
+    fn remove(&mut self, id: TaskId) -> Option<Pending> {
+        self.task(id)?;
+        let task = self.places[id.index as usize].task.take()?;
+        self.free.push(id.index);
+        if let Some(job) = self.jobs.get_mut(&task.job)
+            && let Some(at) = job.tasks.iter().position(|other| *other == id)
+        {
+            job.tasks.swap_remove(at);
+        }
+        if let Some(timeout) = task.timeout
+            && let Some(count) = self.timeouts.get_mut(&timeout)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.timeouts.remove(&timeout);
+            }
+        }
+        self.wakes.wakers.append(&mut self.room_wakers);
+        self.wake(ROOM);
+        Some(task)
+    }
+
+    /// Those who wait for this job are to look.
+    fn wake(&mut self, job: u64) {
+        self.wakes.has_changed = true;
+        let waiting = self.followers.iter().filter(|follower| follower.job == job);
+        self.wakes.threads.extend(waiting.map(|follower| follower.thread.clone()));
+        if let Some(job) = self.jobs.get_mut(&job) {
+            self.wakes.wakers.extend(job.waker.take());
+        }
+    }
+
+    /// Everybody is to look: the pool has changed.
+    pub(super) fn wake_all(&mut self) {
+        self.wakes.has_changed = true;
+        self.wakes.threads.extend(self.followers.iter().map(|follower| follower.thread.clone()));
+        self.wakes.wakers.append(&mut self.room_wakers);
+        self.wakes.wakers.extend(self.jobs.values_mut().filter_map(|job| job.waker.take()));
+    }
+
+    /// The parts of a job that have come since the last time.
+    pub(super) fn take_parts(&mut self, job: u64) -> Vec<Part> {
+        self.jobs.get_mut(&job).map_or(Vec::new(), |job| std::mem::take(&mut job.parts))
+    }
+
+    /// Whether all that was submitted for a job is settled.
+    pub(super) fn is_settled(&self, job: u64) -> bool {
+        self.jobs.get(&job).is_none_or(|job| job.tasks.is_empty())
+    }
+
+    /// Tasks of a job that are pending.
+    pub(super) fn tasks_of(&self, job: u64) -> Vec<TaskId> {
+        self.jobs.get(&job).map_or(Vec::new(), |job| job.tasks.clone())
+    }
+
+    pub(super) fn set_waker(&mut self, job: u64, waker: &Waker) {
+        match self.jobs.get_mut(&job) {
+            Some(job) => job.waker = Some(waker.clone()),
+            None => self.room_wakers.push(waker.clone()),
+        }
+    }
+
+    /// Whether a future waits.
+    pub(super) fn has_wakers(&self) -> bool {
+        !self.room_wakers.is_empty() || self.jobs.values().any(|job| job.waker.is_some())
+    }
+
+    pub(super) fn follow(&mut self, job: u64) -> u64 {
+        self.last_follower += 1;
+        self.followers.push(Follower { number: self.last_follower, job, thread: std::thread::current() });
+        self.last_follower
+    }
+
+    pub(super) fn unfollow(&mut self, number: u64) {
+        self.followers.retain(|follower| follower.number != number);
+    }
+
+    /// Whoever leaves sees to it that somebody reads.
+    pub(super) fn hand_over(&mut self) {
+        if !self.is_led
+            && let Some(next) = self.followers.first()
+        {
+            self.wakes.threads.push(next.thread.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes() -> What {
+        What::Outcomes(Vec::new(), 0)
+    }
+
+    fn ledger(job_items: &[u32]) -> (Ledger, u64, Vec<TaskId>) {
+        let mut ledger = Ledger::new(4);
+        let job = ledger.new_job();
+        let mut first = 0;
+        let mut ids = Vec::new();
+        for count in job_items {
+            ids.push(ledger.open(Pending::new(job, first, *count, 0, None)).unwrap());
+            first += u64::from(*count);
+        }
+        (ledger, job, ids)
+    }
+
+    #[test]
+    fn smoke() {
+        let (mut ledger, job, ids) = ledger(&[3, 2]);
+        assert!(ledger.settle(ids[1], 0, 2, 1, outcomes()));
+        assert!(!ledger.is_settled(job));
+        assert!(ledger.settle(ids[0], 0, 3, 0, outcomes()));
+        assert!(ledger.is_settled(job));
+        let parts: Vec<_> = ledger.take_parts(job).iter().map(|part| (part.first, part.count)).collect();
+        assert_eq!(parts, [(3, 2), (0, 3)]);
+        assert_eq!((ledger.tally.done, ledger.tally.failed, ledger.pending()), (5, 1, 0));
+    }
+
+    #[test]
+    fn what_comes_twice_counts_once() {
+        let (mut ledger, job, ids) = ledger(&[4]);
+        assert!(!ledger.settle(ids[0], 0, 2, 0, outcomes()));
+        assert!(!ledger.settle(ids[0], 0, 2, 0, outcomes()));
+        assert!(!ledger.settle(ids[0], 1, 1, 0, outcomes()));
+        assert!(ledger.settle(ids[0], 2, 2, 0, outcomes()));
+        assert!(!ledger.settle(ids[0], 2, 2, 0, outcomes()));
+        assert_eq!(ledger.take_parts(job).len(), 2);
+        assert_eq!(ledger.tally.done, 4);
+    }
+
+    #[test]
+    fn results_of_the_task_before_in_the_same_place_are_nobodys() {
+        let (mut ledger, _, ids) = ledger(&[1]);
+        ledger.settle_rest(ids[0], &TaskError::Cancelled);
+        let job = ledger.new_job();
+        let next = ledger.open(Pending::new(job, 0, 1, 0, None)).unwrap();
+        assert_eq!(next.index, ids[0].index);
+        assert!(!ledger.settle(ids[0], 0, 1, 0, outcomes()));
+        assert!(!ledger.is_settled(job));
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_no_result() {
+        let (mut ledger, _, ids) = ledger(&[2]);
+        for (first, count) in [(0, 3), (2, 1), (u32::MAX, 1), (1, u32::MAX), (0, 0)] {
+            assert!(!ledger.settle(ids[0], first, count, 0, outcomes()));
+        }
+        assert_eq!(ledger.tally.done, 0);
+    }
+
+    #[test]
+    fn places_are_as_many_as_may_be_pending() {
+        let (mut ledger, job, ids) = ledger(&[1, 1, 1, 1]);
+        assert!(ledger.open(Pending::new(job, 4, 1, 0, None)).is_none());
+        ledger.settle_rest(ids[2], &TaskError::Cancelled);
+        assert!(ledger.open(Pending::new(job, 4, 1, 0, Some(Duration::from_secs(1)))).is_some());
+        assert_eq!(ledger.shortest_timeout(), Some(Duration::from_secs(1)));
+    }
+}
