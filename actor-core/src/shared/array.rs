@@ -14,7 +14,7 @@ use super::slice::SharedSlice;
 use crate::shm::handle::Handle;
 use crate::shm::lock::LockLine;
 use crate::shm::window::Kind;
-use crate::sync::{CreateError, Grab, Held, LockError, LockFuture, OwnerDied, RawLock};
+use crate::sync::{CreateError, Grab, Held, LockError, LockFuture, OwnerDied, RawLock, too_large};
 use crate::time::Deadline;
 
 /// Values that one process at a time reads or changes, in place.
@@ -55,7 +55,7 @@ impl<T: Pod> SharedArray<T> {
     /// # Errors
     /// See [`CreateError`].
     pub fn zeroed(len: usize) -> Result<SharedArray<T>, CreateError> {
-        let bytes = len.checked_mul(size_of::<T>()).ok_or(CreateError::TooLarge { bytes: usize::MAX })?;
+        let bytes = len.checked_mul(size_of::<T>()).ok_or(too_large(usize::MAX))?;
         Ok(SharedArray::of_bytes(Bytes::make(Kind::Lock, DATA_AT, bytes)?))
     }
 

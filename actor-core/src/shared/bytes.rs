@@ -8,8 +8,8 @@ use crate::node;
 use crate::shm::cells;
 use crate::shm::handle::Handle;
 use crate::shm::region::{self, Atomics};
-use crate::shm::window::{Kind, Window, flags, raise_flags};
-use crate::sync::CreateError;
+use crate::shm::window::{Kind, Window};
+use crate::sync::{CreateError, too_large};
 
 /// The memory went with its node or with its last handle, or was never one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +31,8 @@ impl Bytes {
     /// # Errors
     /// See [`CreateError`].
     pub(super) fn make(kind: Kind, offset: usize, length: usize) -> Result<Bytes, CreateError> {
-        let too_large = CreateError::TooLarge { bytes: length };
-        let Some(bytes) = offset.checked_add(length) else { return Err(too_large) };
-        let Some(shape) = region::shape(bytes as u64) else { return Err(too_large) };
+        let shape = offset.checked_add(length).and_then(|bytes| region::shape(bytes as u64));
+        let shape = shape.ok_or_else(|| too_large(length))?;
         let segment = node::ensure().map_err(CreateError::Memory)?;
         let handle = Handle::make(segment, kind, shape).map_err(|error| CreateError::of(error, length))?;
         if let Some(window) = handle.window() {
@@ -134,9 +133,7 @@ impl Bytes {
 
     /// No handle is under way any more: it goes with the last one.
     pub(super) fn close(&self) {
-        let Some(window) = self.handle.window().filter(|window| window.is_live()) else { return };
-        raise_flags(window, flags::CLOSING);
-        window.segment.ask_attention(window.id.index);
+        self.handle.close();
     }
 }
 

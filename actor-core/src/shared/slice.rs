@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use super::bytes::{Bytes, Gone, elements, plain_data};
 use super::view::Atomic;
 use crate::shm::window::Kind;
-use crate::sync::CreateError;
+use crate::sync::{CreateError, too_large};
 
 /// Values that all read and write at any time; see the [module](super) for what is read meanwhile.
 ///
@@ -37,7 +37,7 @@ impl<T: Pod> SharedSlice<T> {
     /// # Errors
     /// See [`CreateError`].
     pub fn zeroed(len: usize) -> Result<SharedSlice<T>, CreateError> {
-        let bytes = len.checked_mul(size_of::<T>()).ok_or(CreateError::TooLarge { bytes: usize::MAX })?;
+        let bytes = len.checked_mul(size_of::<T>()).ok_or(too_large(usize::MAX))?;
         Ok(SharedSlice { bytes: Bytes::make(Kind::Memory, 0, bytes)?, _data: PhantomData })
     }
 

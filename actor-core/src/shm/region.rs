@@ -12,10 +12,8 @@ use std::sync::atomic::{
 };
 
 use super::layout::{EventLine, SLOT_BYTES, Shape};
-use super::lock;
-use super::rwlock;
 use super::window::{Kind, Window};
-use super::{barrier, flag, permits, waiters};
+use super::{barrier, flag, lock, permits, rwlock, waiters};
 use crate::id::ProcessId;
 
 /// What may lie in memory that others write at any time.

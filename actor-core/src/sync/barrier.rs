@@ -6,8 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::error::CreateError;
-use super::failure::{BrokenBarrier, DeadParty};
+use super::failure::{BrokenBarrier, CreateError, DeadParty};
 use super::line::{self, Place, plain_data};
 use crate::id::{Participant, WindowId};
 use crate::shm::barrier::{self, Arrival, Arrived, End, Ended, PARTIES_MAX};

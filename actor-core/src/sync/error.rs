@@ -1,46 +1,24 @@
 //! What can go wrong with a lock; above all that its owner has died, which gives the lock to the next one.
 
 use std::fmt;
-use std::io;
 
+use super::failure::CreateError;
 use crate::exit::ExitReport;
 use crate::id::{Peer, ProcessId, WindowId};
 use crate::node;
 use crate::shm::table::MakeError;
 
-/// Why a lock or the like could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CreateError {
-    /// It is larger than anything that processes can share.
-    #[error("{bytes} bytes cannot be shared: the limit is 1 GiB")]
-    TooLarge {
-        /// Bytes that were asked for.
-        bytes: usize,
-    },
-    /// A number is zero where that makes no sense, or larger than there can be.
-    #[error("{asked} is out of bounds: there can be up to {max}")]
-    OutOfBounds {
-        /// What was asked for.
-        asked: usize,
-        /// The most that there can be.
-        max: usize,
-    },
-    /// The node has as many of this size as it can have.
-    #[error("the node has no room for another one of this size")]
-    Exhausted,
-    /// The system refuses memory, or lacks what a node needs; or a control group has hardly any left.
-    #[error("there is no memory for it")]
-    Memory(#[source] io::Error),
+/// The most bytes that can be shared as memory.
+const BYTES_MAX: usize = 1 << 30;
+
+/// Nothing has so many bytes.
+pub(crate) fn too_large(bytes: usize) -> CreateError {
+    CreateError::OutOfBounds { asked: bytes, max: BYTES_MAX }
 }
 
 impl CreateError {
     pub(crate) fn of(error: MakeError, bytes: usize) -> CreateError {
-        match error {
-            MakeError::Shape(_) => CreateError::TooLarge { bytes },
-            MakeError::Exhausted => CreateError::Exhausted,
-            MakeError::Memory(error) => CreateError::Memory(error),
-        }
+        if let MakeError::Shape(_) = error { too_large(bytes) } else { error.into() }
     }
 }
 

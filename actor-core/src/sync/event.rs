@@ -7,8 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::error::CreateError;
-use super::failure::WaitError;
+use super::failure::{CreateError, WaitError};
 use super::line::{self, Place, plain_data};
 use crate::shm::flag::{self, Flag, Times};
 use crate::shm::handle::Handle;

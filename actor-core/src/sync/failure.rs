@@ -1,11 +1,43 @@
-//! What can go wrong with an event, a semaphore, a condition or a barrier: one type per operation.
+//! What can go wrong: one type per operation.
 
 use std::fmt;
+use std::io;
 
 use super::error::LockError;
 use crate::exit::ExitReport;
 use crate::id::{ProcessId, WindowId};
 use crate::node;
+use crate::shm::table::MakeError;
+
+/// Why something to synchronise by could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// A number is zero where that makes no sense, or larger than there can be.
+    #[error("{asked} is out of bounds: there can be up to {max}")]
+    OutOfBounds {
+        /// What was asked for.
+        asked: usize,
+        /// The most that there can be.
+        max: usize,
+    },
+    /// The node's table of such things is full.
+    #[error("the node has no room for another one of this size")]
+    Exhausted,
+    /// The system refuses memory, or lacks what a node needs.
+    #[error("there is no memory for it")]
+    Memory(#[source] io::Error),
+}
+
+impl From<MakeError> for CreateError {
+    fn from(error: MakeError) -> CreateError {
+        match error {
+            MakeError::Shape(shape) => CreateError::OutOfBounds { asked: shape.capacity as usize, max: 0 },
+            MakeError::Exhausted => CreateError::Exhausted,
+            MakeError::Memory(error) => CreateError::Memory(error),
+        }
+    }
+}
 
 /// Why a wait for an [`Event`](super::Event) ended without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -16,13 +16,13 @@ use crate::shm::window::Kind;
 use crate::time::Deadline;
 use crate::waker::Registration;
 
-use super::error::CreateError;
+use super::failure::CreateError;
 
 /// Makes a region; nobody else has a handle on it yet. `asked` and `max` are for who asks for too much.
 pub(super) fn make(kind: Kind, shape: Option<Shape>, asked: usize, max: usize) -> Result<Handle, CreateError> {
     let shape = shape.ok_or(CreateError::OutOfBounds { asked, max })?;
     let segment = node::ensure().map_err(CreateError::Memory)?;
-    Handle::make(segment, kind, shape).map_err(|error| CreateError::of(error, shape.capacity as usize))
+    Ok(Handle::make(segment, kind, shape)?)
 }
 
 /// Waits until `test` gives something. `None`: not before the deadline.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{CreateError, LockError, NotOwner, OwnerDied};
+use super::error::{LockError, NotOwner, OwnerDied};
+use super::failure::CreateError;
 use super::future::LockFuture;
 use super::mutex::{Mutex, MutexGuard};
 use super::raw::{Held, NotHeld};

@@ -2,7 +2,8 @@
 //!
 //! | | what it is for | when somebody dies |
 //! |---|---|---|
-//! | [`Mutex<T>`], [`Lock`], [`RLock`], [`RwLock<T>`] | one at a time, with data or without; many readers | the next one gets it as an [`OwnerDied`], with the data as they were and the exit report |
+//! | [`Mutex`], [`Lock`], [`RLock`] | one at a time, with data or without; the last may be taken again by its thread | the next one gets [`OwnerDied`], with the exit report and the data |
+//! | [`RwLock`] | data that many read at once, or one changes | a reader: nothing; a writer: as above |
 //! | [`Event`] | many wait until one says so | nothing: it stays set or not |
 //! | [`Semaphore`], [`BoundedSemaphore`] | at most so many at once; counting from one process to another | the permits that it held are free again |
 //! | [`Condition`] | to give a [`Mutex`] up until others say that its data have changed | its wake goes to another |
@@ -27,31 +28,22 @@
 //! # }
 //! ```
 //!
-//! # Which lock
-//! | | data | may be taken again by its owner | many at once |
-//! |---|---|---|---|
-//! | [`Mutex<T>`] | yes | no | no |
-//! | [`Lock`] | no | no | no |
-//! | [`RLock`] | no | by its thread | no |
-//! | [`RwLock<T>`] | yes | no | readers |
-//!
 //! # Handles
 //! All of these are handles and plain data: clone them, send them in messages, pass them to processes. Two
 //! handles are equal when they are on the same thing. Without having been sent anywhere it is freed with
 //! its last handle. Once a handle has been in a message it stays, because that message may still be on its
-//! way: until it is closed and the last handle is dropped, or the node ends. A handle that arrives later is
-//! gone. Whoever has a handle on a lock uses it as before it was closed; of all others whoever waits, and
-//! whoever comes, is told that it is gone.
+//! way: until it is closed and the last handle is dropped, or the node ends. From a `close` on whoever
+//! waits, and whoever comes, is told that it is gone. Only a lock is used as before by those who have it.
+//!
+//! # Locks
+//! Whoever waits longest is not necessarily the next. A thread that waits for what it holds itself waits for
+//! ever, or until its time limit. What is guarded is plain data (`bytemuck::Pod`), so that any bytes
+//! are a value: a process that writes where it should not can change them, and nothing else.
 //!
 //! # Forms
 //! What waits comes in a family: `wait`, `wait_timeout`, `wait_deadline`, and `wait_async`, a future for any
 //! executor; where something can be taken at once there is a `try_` as well. A future takes something only
 //! in the poll that returns it, and dropped before, it has changed nothing unless it says so.
-//!
-//! # What is not promised
-//! Whoever waits longest is not necessarily the next. A thread that waits for what it holds itself waits for
-//! ever, or until its time limit. The data of a lock are plain data, so that any bytes are a value: a process
-//! that writes where it should not can change them, and nothing else.
 
 mod barrier;
 mod condition;
@@ -74,10 +66,10 @@ mod waiting;
 
 pub use barrier::{Barrier, BarrierFuture, BarrierOptions, BarrierWait};
 pub use condition::{Condition, ConditionOptions};
-pub(crate) use error::Accept;
-pub use error::{CreateError, LockError, NotOwner, OwnerDied};
+pub(crate) use error::{Accept, too_large};
+pub use error::{LockError, NotOwner, OwnerDied};
 pub use event::{Event, EventFuture};
-pub use failure::{AcquireError, BrokenBarrier, ConditionError, DeadParty, ReleaseError, WaitError};
+pub use failure::{AcquireError, BrokenBarrier, ConditionError, CreateError, DeadParty, ReleaseError, WaitError};
 pub(crate) use future::Grab;
 pub use future::LockFuture;
 pub use lock::{Acquired, Lock};

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use bytemuck::Pod;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::error::{Accept, CreateError, LockError, OwnerDied};
+use super::error::{Accept, LockError, OwnerDied};
+use super::failure::CreateError;
 use super::future::{Grab, LockFuture};
 use super::raw::{Held, RawLock};
 use crate::shm::cells;

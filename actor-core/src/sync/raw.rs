@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use super::error::{CreateError, LockError};
+use super::error::{LockError, too_large};
+use super::failure::CreateError;
 use crate::id::{ProcessId, WindowId};
 use crate::node;
 use crate::shm::cells;
@@ -16,8 +17,7 @@ use crate::shm::handle::Handle;
 use crate::shm::lock::{By, LockLine, LockWord};
 use crate::shm::region;
 use crate::shm::spin::spin;
-use crate::shm::window::Kind;
-use crate::shm::window::{Window, flags, raise_flags};
+use crate::shm::window::{Kind, Window};
 use crate::sys::cpu;
 use crate::time::Deadline;
 
@@ -62,7 +62,7 @@ impl RawLock {
     /// # Errors
     /// See [`CreateError`].
     pub(crate) fn make(kind: Kind, bytes: usize) -> Result<RawLock, CreateError> {
-        let shape = region::shape(bytes as u64).ok_or(CreateError::TooLarge { bytes })?;
+        let shape = region::shape(bytes as u64).ok_or(too_large(bytes))?;
         let segment = node::ensure().map_err(CreateError::Memory)?;
         let handle = Handle::make(segment, kind, shape).map_err(|error| CreateError::of(error, bytes))?;
         Ok(RawLock::of_handle(handle, bytes))
@@ -165,9 +165,7 @@ impl RawLock {
 
     /// No handle is under way any more: it goes with the last one.
     pub(crate) fn close(&self) {
-        let Some(window) = self.handle.window().filter(|window| window.is_live()) else { return };
-        raise_flags(window, flags::CLOSING);
-        window.segment.ask_attention(window.id.index);
+        self.handle.close();
     }
 }
 

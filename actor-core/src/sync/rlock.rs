@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::error::{Accept, CreateError, LockError, NotOwner, OwnerDied};
+use super::error::{Accept, LockError, NotOwner, OwnerDied};
+use super::failure::CreateError;
 use super::raw::{Held, RawLock};
 use crate::id::Participant;
 use crate::shm::handle::Handle;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use bytemuck::Pod;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::error::{CreateError, LockError, OwnerDied};
+use super::error::{LockError, OwnerDied};
+use super::failure::CreateError;
 use super::future::{Grab, LockFuture};
 use super::raw::{Held, NotHeld, RawLock};
 use super::rw_future::WriteFuture;

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::CreateError;
-use super::failure::{AcquireError, ReleaseError};
+use super::failure::{AcquireError, CreateError, ReleaseError};
 use super::line::{self, Place, plain_data};
 use crate::shm::handle::Handle;
 use crate::shm::permits::{self, PERMITS_MAX, Permits};

@@ -73,7 +73,7 @@ fn s_02_an_array_of_the_dead_is_repaired_by_the_next_one() {
                 std::thread::park();
             }
         };
-        let victim = Process::spawn(half, (array.clone(), board.clone())).unwrap();
+        let victim: Process<()> = Process::spawn(half, (array.clone(), board.clone())).unwrap();
         watch::until("it has written", || board[0].load(Acquire) != 0);
         assert!(matches!(array.try_lock(), Err(LockError::WouldBlock)));
         pidfd_send_signal(victim.sentinel().unwrap(), Signal::KILL).unwrap();
