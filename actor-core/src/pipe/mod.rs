@@ -66,6 +66,6 @@ mod tests;
 pub use duplex::PipeEnd;
 pub use error::{Disconnected, RecvError, SendError};
 pub use future::{RecvFuture, SendFuture};
-pub use options::{Options, pipe, simplex};
+pub use options::{Ends, Options, pipe, simplex};
 pub use receiver::Receiver;
 pub use sender::Sender;

@@ -19,7 +19,7 @@ use crate::shm::window::Kind;
 /// # Errors
 /// See [`CreateError`]: too many queues and pipes, no memory.
 #[doc(alias("Pipe", "socketpair"))]
-pub fn pipe<T, U>() -> Result<(PipeEnd<T, U>, PipeEnd<U, T>), CreateError> {
+pub fn pipe<T, U>() -> Result<Ends<T, U>, CreateError> {
     Options::default().pipe()
 }
 
@@ -45,6 +45,9 @@ pub fn simplex<T>() -> Result<(Receiver<T>, Sender<T>), CreateError> {
     Options::default().simplex()
 }
 
+/// The two ends of a pipe that goes both ways.
+pub type Ends<T, U> = (PipeEnd<T, U>, PipeEnd<U, T>);
+
 /// How large each direction of a pipe is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -69,7 +72,7 @@ impl Options {
     ///
     /// # Errors
     /// See [`CreateError`]: a size out of bounds, too many queues and pipes, no memory.
-    pub fn pipe<T, U>(self) -> Result<(PipeEnd<T, U>, PipeEnd<U, T>), CreateError> {
+    pub fn pipe<T, U>(self) -> Result<Ends<T, U>, CreateError> {
         let ((there, forth), (back, here)) = (self.simplex()?, self.simplex()?);
         Ok((PipeEnd::new(forth, back), PipeEnd::new(here, there)))
     }

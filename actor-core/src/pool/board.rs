@@ -237,7 +237,7 @@ impl Board {
         let Some([_, last]) = self.words(id) else { return None };
         loop {
             let from = self.stand(id)?;
-            let before = Attempt::of(last.load(Relaxed));
+            let before = Attempt::of(last.load(Acquire)); // PAIR: pool-attempt
             let next = match from {
                 Stand::Queued => Attempt::FIRST,
                 Stand::Running => before.after_death(retries),

@@ -142,7 +142,7 @@ fn c_09_an_end_is_somebodys_whenever_its_taker_is_killed() {
             let (numbers, sender) = pipe::simplex::<u32>().unwrap();
             let taking = |ends: Receiver<Sender<u32>>| {
                 let sender = ends.recv().unwrap();
-                (0..).for_each(|number| _ = sender.send(number));
+                while sender.send(7).is_ok() {}
             };
             let victim = Process::spawn(taking, ends).unwrap();
             there.send(sender).unwrap();
