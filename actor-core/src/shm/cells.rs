@@ -65,6 +65,8 @@ pub(crate) fn load_from(window: &Window, offset: u64, unit: usize, bytes: &mut [
         }};
     }
     match unit {
+        // There may be none where there could be no word.
+        _ if bytes.is_empty() => {}
         8 => each!(AtomicU64),
         4 => each!(AtomicU32),
         2 => each!(AtomicU16),
@@ -88,6 +90,7 @@ pub(crate) fn store_to(window: &Window, offset: u64, unit: usize, bytes: &[u8]) 
         }};
     }
     match unit {
+        _ if bytes.is_empty() => {}
         8 => each!(AtomicU64, u64),
         4 => each!(AtomicU32, u32),
         2 => each!(AtomicU16, u16),
