@@ -101,7 +101,11 @@ fn an_input_that_panics_is_the_callers_panic_and_leaves_the_pool_as_it_was() {
 fn a_map_that_takes_too_long_is_stopped_for_real() {
     isolated(|| {
         let pool = pool(2);
-        let stuck = |n: u32| if n == 3 { std::thread::park() } else { () };
+        let stuck = |n: u32| {
+            if n == 3 {
+                std::thread::park()
+            }
+        };
         let options = chunks_of(1);
         let error = pool.map_timeout(stuck, 0..8, Duration::from_secs(2)).expect_err("one does not end");
         assert!(matches!(error.results[3], Err(TaskError::TimedOut { report: Some(_) })), "{error:?}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actor_core::pool::{Pool, SubmitError, TaskError, TaskOptions};
 use actor_core::queue::{Close, Queue};
+use futures::FutureExt;
 use futures::executor::block_on;
 
 use super::{pool, square, started};
@@ -36,7 +37,7 @@ fn a_panic_is_the_error_of_its_task_with_text_and_place() {
 #[test]
 fn an_err_is_a_result_like_any_other() {
     isolated(|| {
-        let halve = |n: u32| if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) };
+        let halve = |n: u32| if n.is_multiple_of(2) { Ok(n / 2) } else { Err(format!("{n} is odd")) };
         let pool = pool(1);
         assert_eq!(pool.apply(halve, 4), Ok(Ok(2)));
         assert_eq!(pool.apply(halve, 3), Ok(Err("3 is odd".to_owned())));
@@ -174,7 +175,7 @@ fn tasks_are_futures() {
         assert_eq!(results, (0..100).map(|n| Ok(n * n)).collect::<Vec<_>>());
         // A future that is dropped leaves its task alone, and the others.
         let dropped = pool.submit(square, 1).expect("there is room");
-        drop(async move { dropped.await });
+        let _ = dropped.now_or_never();
         assert_eq!(block_on(pool.submit(square, 9).expect("there is room")), Ok(81));
     });
 }
@@ -206,7 +207,8 @@ fn many_threads_wait_and_each_gets_its_own() {
 fn arguments_of_any_kind_arrive() {
     isolated(|| {
         let pool = pool(1);
-        let merge = |(mut map, more, queue): (HashMap<String, u32>, Option<Vec<(char, f64)>>, Queue<u32>)| {
+        type Parts = (HashMap<String, u32>, Option<Vec<(char, f64)>>, Queue<u32>);
+        let merge = |(mut map, more, queue): Parts| {
             map.insert("length".into(), more.map_or(0, |more| more.len() as u32));
             queue.send(map["length"]).expect("there is room");
             map
