@@ -45,6 +45,7 @@ mod question;
 mod readiness;
 mod reap;
 mod request;
+mod serve;
 mod settle;
 mod stderr;
 mod stuck;

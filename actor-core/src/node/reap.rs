@@ -305,7 +305,7 @@ impl Traces {
     fn recover(&mut self, window: &Window, process: ProcessId) {
         let (dead, kind) = (process.participant, table::kind(window));
         match kind {
-            Some(Kind::Queue | Kind::Pipe) => {
+            Some(Kind::Queue | Kind::Pipe | Kind::Ordered) => {
                 let (held, freed) = window.repair(dead);
                 self.found += held;
                 self.extents += freed;

@@ -34,6 +34,7 @@ fn expand(declaration: &Declaration<'_>) -> TokenStream {
     let options_value = options_value(&ident.unraw().to_string(), options);
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #impl_generics ::actor_core::__private::Declared for #ident #type_generics #where_clause {
             const OPTIONS: ::actor_core::ActorOptions = #options_value;
         }

@@ -121,7 +121,7 @@ fn who_dies_while_it_notifies_leaves_nobody_asleep() {
             waiter
         };
         let start = || Process::spawn(victim, condition.clone()).unwrap();
-        let Some(length) = length_of(start()) else { return };
+        let Some(length) = length_of(start()) else { return condition.close() };
         let mut chance = Chance::announced();
         for _ in 0..VICTIMS * effort() {
             let victim = start();
@@ -136,6 +136,7 @@ fn who_dies_while_it_notifies_leaves_nobody_asleep() {
             assert!(waiter.join().unwrap(), "it was notified by one of the two");
         }
         assert_eq!(condition.waiting(), 0);
+        mutex.close();
         condition.close();
     });
 }

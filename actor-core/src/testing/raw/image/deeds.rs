@@ -214,7 +214,7 @@ impl Image {
         for index in record.attachments().collect::<Vec<_>>() {
             let Some(window) = table::at(self.segment, index) else { continue };
             match table::kind(&window) {
-                Some(Kind::Queue) => _ = window.recover_held(dead),
+                Some(Kind::Queue | Kind::Ordered) => _ = window.recover_held(dead),
                 Some(Kind::Pipe) => {
                     let _ = window.recover_held(dead);
                     let process = ProcessId { participant: dead, generation: record.generation() };
