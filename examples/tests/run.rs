@@ -77,12 +77,13 @@ macro_rules! print_exactly {
 
 print_exactly! { "multiprocessing":
     process_with_argument custom_process isolated_globals threads_and_processes signals queue_hello end_of_data
-    bounded_queue two_writers joinable_queue shared_dictionary exit_codes
-    event_and_barrier
+    bounded_queue two_writers odd_even joinable_queue priority_and_lifo pipe_duplex pipe_simplex pool queue_in_pool
+    shared_value shared_counter event_barrier_condition shared_dictionary exit_codes
 }
 
 print_exactly! { "flaws":
     killed_while_receiving unserializable_item join_before_drain silent_death orphaned_workers
+    lock_owner_killed failing_initializer
 }
 
 #[test]
