@@ -13,7 +13,7 @@ use super::task::Task;
 use super::waiting::{Channel, Encoded, Receiving, Sending, encoded};
 use crate::shm::post::PostError;
 
-/// The future of [`Queue::send_async`].
+/// The future of [`Queue::send_async`](super::Queue::send_async).
 ///
 /// Polled again after it was ready, it stays pending: there is no item to send any more.
 #[must_use = "futures do nothing unless awaited"]
@@ -25,7 +25,7 @@ pub struct SendFuture<'a, T> {
     sending: Sending,
 }
 
-/// The future of [`Queue::recv_async`]. It claims an item only in the poll that returns it.
+/// The future of [`Queue::recv_async`](super::Queue::recv_async). It claims an item only in the poll that returns it.
 #[must_use = "futures do nothing unless awaited"]
 pub struct RecvFuture<'a, T> {
     channel: &'a dyn Channel,
@@ -33,7 +33,7 @@ pub struct RecvFuture<'a, T> {
     _items: PhantomData<fn() -> T>,
 }
 
-/// The future of [`Queue::recv_task_async`]. It claims an item only in the poll that returns it.
+/// The future of [`Queue::recv_task_async`](super::Queue::recv_task_async). It claims an item only in the poll that returns it.
 #[must_use = "futures do nothing unless awaited"]
 pub struct RecvTaskFuture<'a, T> {
     channel: &'a dyn Channel,

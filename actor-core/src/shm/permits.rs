@@ -140,6 +140,11 @@ pub(crate) fn line(window: &Window) -> &'static EventLine {
     window.memory(EVENT_AT)
 }
 
+/// Whether somebody has a permit, forgotten as a value perhaps.
+pub(super) fn is_held(window: &Window, by: Participant) -> bool {
+    of(window).is_some_and(|permits| permits.words.iter().any(|word| word.load(Relaxed) == held(by)))
+}
+
 /// See [`region::recover`]. Nobody asks who has given a permit back by dying.
 pub(super) fn recover(window: &Window, dead: Participant) -> bool {
     of(window).iter().for_each(|permits| permits.recover(dead));
@@ -183,7 +188,9 @@ mod tests {
         let permits = of(window).unwrap();
         let kept = permits.claim(B).unwrap();
         assert!(permits.claim(A).is_some() && permits.claim(A).is_some());
+        assert!(is_held(window, A) && is_held(window, B));
         (0..2).for_each(|_| assert!(!recover(window, A)));
+        assert!(!is_held(window, A));
         assert_eq!(permits.free(), 2);
         assert!(permits.give_back(kept, B));
     }

@@ -121,6 +121,7 @@ pub(super) fn is_in_hand(window: &Window, kind: Kind) -> bool {
     match kind {
         Kind::Lock => lock::is_held(window, me),
         Kind::RwLock => rwlock::is_held(window, me),
+        Kind::Permits => permits::is_held(window, me),
         _ => false,
     }
 }

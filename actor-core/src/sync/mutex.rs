@@ -47,7 +47,7 @@ use crate::time::Deadline;
 /// assert_eq!(*total.lock()?, 200);
 ///
 /// // Whoever comes after one that has died with it is told so, and has the lock.
-/// let victim = Process::spawn(|total: Mutex<u64>| {
+/// let victim = Process::spawn(|total: Mutex<u64>| -> () {
 ///     let mut guard = total.lock().unwrap();
 ///     *guard += 1;
 ///     std::process::abort();
