@@ -8,7 +8,7 @@ use std::iter;
 
 use crate::actor;
 use crate::exit::ExitReport;
-use crate::{core, link, pool, process, queue, shared, supervisor, sync, wire};
+use crate::{core, link, pipe, pool, process, queue, shared, supervisor, sync, wire};
 
 /// A result whose error is any of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -152,6 +152,21 @@ impl<T> From<queue::SendError<T>> for Error {
     }
 }
 
+/// The message that was not sent is dropped, and with it the ends of pipes in it: keep the `SendError` to have them.
+impl<T> From<pipe::SendError<T>> for Error {
+    fn from(error: pipe::SendError<T>) -> Error {
+        let words = if let pipe::SendError::Disconnected { cause, .. } = &error { cause.report() } else { None };
+        Error::about_process(error.without_item(), words.as_ref().and_then(last_words))
+    }
+}
+
+impl From<pipe::RecvError> for Error {
+    fn from(error: pipe::RecvError) -> Error {
+        let words = if let pipe::RecvError::Disconnected(cause) = &error { cause.report() } else { None };
+        Error::about_process(error, words.as_ref().and_then(last_words))
+    }
+}
+
 impl From<process::SpawnError> for Error {
     fn from(error: process::SpawnError) -> Error {
         let words = if let process::SpawnError::Died { report } = &error { last_words(report) } else { None };
@@ -217,6 +232,7 @@ from! {
     process::StopError,
     queue::CreateError,
     queue::RecvError,
+    queue::TooManyDone,
     shared::Gone,
     shared::NameError,
     shared::OpenError,
@@ -267,6 +283,17 @@ mod tests {
         assert_eq!(error.to_string(), text);
         assert_eq!(format!("{error:#}"), format!("{text}: a key must be a text"));
         assert_eq!(format!("{error:?}"), format!("{text}\n  because: a key must be a text"));
+    }
+
+    #[test]
+    fn messages_that_were_not_sent_are_left_behind() {
+        // Not 'static, and not to be sent to another thread.
+        let message = &std::cell::Cell::new(1);
+        let error = Error::from(pipe::SendError::TooLarge { item: message, size: 9, max: 8 });
+        assert_eq!(error.to_string(), "the encoded message has 9 bytes, the pipe takes 8");
+        assert!(matches!(error.downcast_ref(), Some(pipe::SendError::TooLarge { item: (), size: 9, max: 8 })));
+        let error = Error::from(pipe::RecvError::Eof);
+        assert_eq!(error.downcast_ref(), Some(&pipe::RecvError::Eof));
     }
 
     #[test]

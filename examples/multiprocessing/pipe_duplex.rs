@@ -23,7 +23,7 @@ fn talk(end: PipeEnd<String, String>) {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> actor_core::Result<()> {
     let (here, there) = pipe::pipe::<String, String>()?;
     // The end moves: whoever sends it has it no longer.
     let child = Process::spawn(talk, there)?;

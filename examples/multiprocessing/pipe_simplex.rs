@@ -21,7 +21,7 @@ fn count(sender: Sender<u32>) {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> actor_core::Result<()> {
     let (receiver, sender) = pipe::simplex::<u32>()?;
     if !receiver.poll(Duration::from_millis(10)) {
         println!("nothing to be received yet");

@@ -87,6 +87,19 @@ impl<T> SendError<T> {
     pub fn is_full(&self) -> bool {
         matches!(self, SendError::Full(_))
     }
+
+    /// The same error, for those who cannot keep the message.
+    pub(crate) fn without_item(self) -> SendError<()> {
+        match self {
+            SendError::Full(_) => SendError::Full(()),
+            SendError::Closed(_) => SendError::Closed(()),
+            SendError::Moved(_) => SendError::Moved(()),
+            SendError::NoMemory(_) => SendError::NoMemory(()),
+            SendError::Disconnected { cause, .. } => SendError::Disconnected { item: (), cause },
+            SendError::TooLarge { size, max, .. } => SendError::TooLarge { item: (), size, max },
+            SendError::Encode { error, .. } => SendError::Encode { item: (), error },
+        }
+    }
 }
 
 // The message need not be printable.
