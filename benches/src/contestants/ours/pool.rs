@@ -88,7 +88,8 @@ impl Contestant for Apply {
 }
 
 fn applied(here: usize, there: usize, count: usize) -> Result<Vec<f64>> {
-    let options = Options { workers: 1, initializer: Some(Initializer::new(cpu::stay_on, there)?), ..Options::default() };
+    let options =
+        Options { workers: 1, initializer: Some(Initializer::new(cpu::stay_on, there)?), ..Options::default() };
     let pool = options.start()?;
     cpu::stay_on(here)?;
     let mut samples = Vec::with_capacity(count);
