@@ -78,8 +78,6 @@ pub use future::{RecvFuture, RecvTaskFuture, SendFuture};
 pub use handle::{Close, Queue};
 pub use options::Options;
 pub use ordered::{Latest, LifoQueue, Order, OrderedQueue, PriorityQueue, Smallest};
-#[cfg_attr(not(test), allow(unused_imports, reason = "for what comes above"))]
-pub(crate) use ranked::RankedQueue;
 pub(crate) use raw::{RawQueue, wake_producer};
 pub use reader::ItemReader;
 pub use recv::Iter;

@@ -1,27 +1,18 @@
-//! [`RankedQueue`]: bytes with a number each, the smallest first; and how any queue with an order of its
-//! own sends and receives.
+//! How any queue with an order of its own sends and receives.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
 
-use super::Close;
 use super::error::RecvError;
 use super::raw::{RawQueue, is_over};
-use super::task::Task;
-use super::waiting::{Channel, Look};
+use super::waiting::Look;
 use crate::shm::event::Waited;
-use crate::shm::handle::Handle;
 use crate::shm::hands::Held;
-use crate::shm::layout::Shape;
 use crate::shm::ordered::{ByRank, Found, Rank};
 use crate::shm::post::PostError;
-use crate::shm::segment::Segment;
 use crate::shm::slots::Position;
 use crate::shm::spin::spin;
-use crate::shm::table::MakeError;
-use crate::shm::window::{Kind, Window};
+use crate::shm::window::Window;
 use crate::time::Deadline;
-use crate::wire;
 use crate::wire::travel::Travellers;
 
 /// How long somebody who does not wait for an item waits for another receiver that is at it: longer than
@@ -105,78 +96,6 @@ impl RawQueue {
             window.items().chain();
         }
         taken
-    }
-}
-
-/// A handle on a queue of bytes that are received by rank, the smallest first, and equal ones in the order
-/// of sending.
-#[derive(Clone)]
-pub(crate) struct RankedQueue(RawQueue);
-
-// Who needs it comes later than what it is made of.
-#[cfg_attr(not(test), allow(dead_code))]
-impl RankedQueue {
-    pub(crate) fn make(segment: &'static Segment, shape: Shape) -> Result<RankedQueue, MakeError> {
-        Ok(RankedQueue(RawQueue::make_kind(segment, Kind::Ordered, shape)?))
-    }
-
-    /// The queue below, for what does not depend on the order: its window, waiting, joining.
-    pub(crate) fn raw(&self) -> &RawQueue {
-        &self.0
-    }
-
-    /// Sends bytes, waiting for room until `deadline`.
-    ///
-    /// # Errors
-    /// Nothing was sent, see [`PostError`].
-    pub(crate) fn send(&self, rank: u64, bytes: &[u8], deadline: Deadline) -> Result<(), PostError> {
-        self.0.post_ranked(bytes, &Travellers::default(), Rank::Of(rank), deadline)
-    }
-
-    /// Receives the bytes of the smallest rank as a task, waiting until `deadline`.
-    ///
-    /// # Errors
-    /// There is none in time, or the queue was closed.
-    pub(crate) fn recv_task(&self, deadline: Deadline) -> Result<Task<Vec<u8>>, RecvError> {
-        let held = self.0.take_first(take_by_rank, deadline)?;
-        let mut bytes = Vec::new();
-        let is_whole = self.0.window().is_some_and(|window| window.read_held(held, &mut bytes));
-        self.0.task(held, if is_whole { Ok(bytes) } else { Err(wire::DecodeError::Damaged.into()) })
-    }
-
-    pub(crate) fn close(&self, close: Close) {
-        self.0.close(close == Close::Now);
-    }
-
-    /// Messages that nobody holds.
-    pub(crate) fn len(&self) -> usize {
-        self.0.window().map_or(0, |window| window.len() as usize)
-    }
-}
-
-impl Channel for RankedQueue {
-    fn raw(&self) -> &RawQueue {
-        &self.0
-    }
-
-    fn look(&self) -> Look {
-        self.0.look_first(take_by_rank, Deadline::Now)
-    }
-
-    fn try_post(&self, item: &[u8], travellers: &Travellers) -> Result<(), PostError> {
-        self.0.post_ranked(item, travellers, Rank::Of(0), Deadline::Now)
-    }
-}
-
-impl Serialize for RankedQueue {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.handle().send(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for RankedQueue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RankedQueue, D::Error> {
-        Ok(RankedQueue(RawQueue::of_handle(Handle::receive(deserializer, Kind::Ordered)?)))
     }
 }
 

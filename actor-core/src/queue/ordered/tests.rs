@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::node;
-use crate::queue::{Close, Options, RankedQueue, RecvError, TooManyDone};
-use crate::shm::layout::Shape;
-use crate::time::Deadline;
+use crate::queue::{Close, Options, RecvError, TooManyDone};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -257,21 +254,6 @@ fn what_is_put_back_is_for_another_handle() {
     odd.close(Close::Drain);
     assert_eq!(odd.recv(), Err(RecvError::Closed));
     assert!(even.iter().eq((1..100).map(|at| 2 * at)));
-}
-
-#[test]
-fn bytes_are_received_by_rank() {
-    let shape = Shape { capacity: 8, hands: 8, message_max: 5000, bytes: 10_000 };
-    let queue = RankedQueue::make(node::ensure().unwrap(), shape).unwrap();
-    for (rank, text) in [(5, "e"), (u64::MAX, "z"), (0, "a"), (5, "f")] {
-        queue.send(rank, text.as_bytes(), Deadline::Now).unwrap();
-    }
-    queue.send(3, &[b'c'; 4000], Deadline::Now).unwrap();
-    assert_eq!((queue.len(), queue.raw().window().unwrap().len()), (5, 5));
-    let first: String = (0..5).map(|_| queue.recv_task(Deadline::Now).unwrap().done()[0] as char).collect();
-    assert_eq!(first, "acefz");
-    queue.close(Close::Drain);
-    assert!(matches!(queue.recv_task(Deadline::Never), Err(RecvError::Closed)));
 }
 
 /// Threads of one process take turns as processes do.
