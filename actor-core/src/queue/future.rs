@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{RecvError, SendError};
 use super::task::Task;
-use super::waiting::{Channel, Encoded, Receiving, Sending, encoded};
+use super::waiting::{Channel, Encoded, Receiving, Sending, encoded, encoded_alone};
 use crate::shm::post::PostError;
 
 /// The future of [`Queue::send_async`](super::Queue::send_async).
@@ -72,7 +72,7 @@ impl<T: Serialize> Future for SendFuture<'_, T> {
         let Some(item) = this.item.take() else { return Poll::Pending };
         let encoded = match this.encoded.take() {
             Some(encoded) => encoded,
-            None => match encoded(&item) {
+            None => match if this.channel.carries() { encoded(&item) } else { encoded_alone(&item) } {
                 Ok(encoded) => encoded,
                 Err(error) => return Poll::Ready(Err(SendError::Encode { item, error })),
             },

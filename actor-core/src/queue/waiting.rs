@@ -32,12 +32,27 @@ pub(crate) fn encoded<T: Serialize>(item: &T) -> Result<Encoded, EncodeError> {
     Ok((bytes, travellers))
 }
 
+/// The item as bytes, in which nobody can travel.
+///
+/// # Errors
+/// It cannot be encoded, or somebody would travel in it.
+pub(super) fn encoded_alone<T: Serialize>(item: &T) -> Result<Encoded, EncodeError> {
+    let mut bytes = Vec::new();
+    wire::encode_into(&mut bytes, item)?;
+    Ok((bytes, Travellers::default()))
+}
+
 /// What futures need of a queue, whatever the order of its items.
 pub(crate) trait Channel: Send + Sync {
     fn raw(&self) -> &RawQueue;
 
     /// Takes what is there, without waiting.
     fn look(&self) -> Look;
+
+    /// Whether somebody may travel in an item.
+    fn carries(&self) -> bool {
+        true
+    }
 
     /// Posts an encoded item, without waiting.
     ///

@@ -23,7 +23,8 @@ use crate::wire::travel::Travellers;
 /// Wrapped in [`Reverse`](std::cmp::Reverse), the largest comes first. Items are put in order by their own
 /// [`Ord`], in the processes that receive: for each item a few are decoded and compared, as many as the
 /// number of items has binary digits, twice. A comparison that panics is a panic of whoever receives, and
-/// nothing is lost by it; it must not itself receive from an ordered queue, and panics if it does.
+/// nothing is lost by it; it must not itself receive from an ordered queue, and panics if it does. For the
+/// sake of these copies an item cannot hold the end of a pipe or a reply handle: that is an error of the send.
 ///
 /// ```
 /// use actor_core::queue::PriorityQueue;
@@ -162,6 +163,10 @@ impl<T, O: Order<T>> Channel for OrderedQueue<T, O> {
 
     fn look(&self) -> Look {
         self.raw.look_first(O::take_first, Deadline::Now)
+    }
+
+    fn carries(&self) -> bool {
+        O::CARRIES
     }
 
     fn try_post(&self, item: &[u8], travellers: &Travellers) -> Result<(), PostError> {

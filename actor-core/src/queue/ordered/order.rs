@@ -30,12 +30,16 @@ pub enum Latest {}
 pub(crate) trait Ordering<T> {
     /// What is written beside an item.
     const RANK: Rank;
+    /// Whether items may hold what there is one of only, such as the end of a pipe: not where copies of
+    /// them are decoded to be compared, for whoever decodes an end has it.
+    const CARRIES: bool;
 
     fn take_first(window: &Window, skips: &dyn Fn(Position) -> bool, deadline: Deadline) -> Found;
 }
 
 impl<T> Ordering<T> for Latest {
     const RANK: Rank = Rank::First;
+    const CARRIES: bool = true;
 
     #[inline]
     fn take_first(window: &Window, skips: &dyn Fn(Position) -> bool, deadline: Deadline) -> Found {
@@ -45,6 +49,7 @@ impl<T> Ordering<T> for Latest {
 
 impl<T: Ord + DeserializeOwned> Ordering<T> for Smallest {
     const RANK: Rank = Rank::Of(0);
+    const CARRIES: bool = false;
 
     #[inline]
     fn take_first(window: &Window, skips: &dyn Fn(Position) -> bool, deadline: Deadline) -> Found {

@@ -9,7 +9,8 @@ use super::order::Order;
 use crate::queue::error::SendError;
 use crate::queue::future::SendFuture;
 use crate::time::Deadline;
-use crate::wire::{self, travel};
+use crate::wire::travel::{self, Travellers};
+use crate::wire::{self, EncodeError};
 
 impl<T: Serialize, O: Order<T>> OrderedQueue<T, O> {
     /// Sends an item, waiting for room. It is visible to receivers when this returns.
@@ -53,12 +54,20 @@ impl<T: Serialize, O: Order<T>> OrderedQueue<T, O> {
     }
 
     fn send_until(&self, item: T, deadline: Deadline) -> Result<(), SendError<T>> {
-        wire::with_buffer(|buffer| match travel::collect(|| wire::encode_into(buffer, &item)) {
+        wire::with_buffer(|buffer| match self.encode(buffer, &item) {
             Err(error) => Err(SendError::Encode { item, error }),
-            Ok(((), travellers)) => {
+            Ok(travellers) => {
                 let posted = self.raw.post_ranked(buffer, &travellers, O::RANK, deadline);
                 posted.map_err(|error| SendError::new(error, item))
             }
         })
+    }
+
+    fn encode(&self, buffer: &mut Vec<u8>, item: &T) -> Result<Travellers, EncodeError> {
+        if O::CARRIES {
+            return travel::collect(|| wire::encode_into(buffer, item)).map(|((), travellers)| travellers);
+        }
+        wire::encode_into(buffer, item)?;
+        Ok(Travellers::default())
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::queue::{Close, Options, RecvError, TooManyDone};
+use crate::queue::{Close, Options, RecvError, SendError, TooManyDone};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -304,4 +304,39 @@ fn futures_take_turns_and_a_dropped_one_has_taken_nothing() {
 fn is_pending<F: std::future::Future + Unpin>(future: &mut F) -> bool {
     let mut context = std::task::Context::from_waker(futures::task::noop_waker_ref());
     std::pin::Pin::new(future).poll(&mut context).is_pending()
+}
+
+/// A letter with an end of a pipe in it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Letter(u32, crate::pipe::Sender<u32>);
+
+impl Ord for Letter {
+    fn cmp(&self, other: &Letter) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl PartialOrd for Letter {
+    fn partial_cmp(&self, other: &Letter) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Letter {
+    fn eq(&self, other: &Letter) -> bool {
+        self.0 == other.0
+    }
+}
+impl Eq for Letter {}
+
+#[test]
+fn what_there_is_one_of_travels_only_where_nobody_looks_inside() {
+    let (receiver, sender) = crate::pipe::simplex::<u32>().unwrap();
+    let by_value = PriorityQueue::<Letter>::bounded(4).unwrap();
+    let Err(SendError::Encode { item, .. }) = by_value.send(Letter(1, sender)) else { panic!("it would be compared") };
+    let future = by_value.send_async(item);
+    let Err(SendError::Encode { item, .. }) = futures::executor::block_on(future) else { panic!("likewise") };
+    item.1.send(7).expect("it stayed here");
+    let last_first = LifoQueue::<Letter>::bounded(4).unwrap();
+    last_first.send(item).unwrap();
+    last_first.recv().unwrap().1.send(8).unwrap();
+    assert_eq!((receiver.recv(), receiver.recv()), (Ok(7), Ok(8)));
 }
