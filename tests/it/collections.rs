@@ -6,7 +6,7 @@ use std::time::Duration;
 use actor_core::collections::{Dict, List, Namespace, OutOfRange, Unordered};
 use actor_core::prelude::*;
 use actor_core::process::Process;
-use actor_tests::watch::{processes, until};
+use actor_tests::watch::{Seen, processes, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{isolated, isolated_for_both};
@@ -135,12 +135,18 @@ fn a_namespace_has_values_of_any_types() {
     });
 }
 
+fn is_stopped(process: Pid) -> bool {
+    Seen::of(process.as_raw_nonzero().get().cast_unsigned()).is_some_and(|seen| seen.state == 'T')
+}
+
 #[test]
 fn a_dict_that_is_killed_is_an_error_value() {
     isolated_for_both(|| {
         let dict = Dict::from_iter([(1, 1)]).spawn().unwrap();
         let process = process_of("dict");
         kill_process(process, Signal::STOP).unwrap();
+        // Until then it may answer: it spins after its start.
+        until("it is stopped", || is_stopped(process));
         let pending = dict.get(1).timeout(LONG).start().unwrap();
         kill_process(process, Signal::KILL).unwrap();
         match pending.wait() {
@@ -149,7 +155,9 @@ fn a_dict_that_is_killed_is_an_error_value() {
             }
             other => panic!("{other:?}"),
         }
-        assert!(matches!(dict.insert(1, 2).wait(), Err(CallError::NoProc(_))));
+        // It may still be about to be taken down.
+        assert!(matches!(dict.insert(1, 2).wait(), Err(CallError::Died(_) | CallError::NoProc(_))));
+        until("it is gone", || matches!(dict.insert(1, 2).wait(), Err(CallError::NoProc(_))));
     });
 }
 
