@@ -10,7 +10,7 @@ use super::actor_ref::ActorRef;
 use super::behaviour::{Actor, Failure};
 use super::error::SpawnError;
 use super::run;
-use crate::boot::Entry;
+use crate::boot::{Entry, StartMethod};
 use crate::exit::{ExitReason, ExitReport};
 use crate::mailbox::MailboxSize;
 use crate::node::{self, ActorSpec, Answer, Request, SpawnFailure, Stderr};
@@ -144,11 +144,19 @@ pub struct SpawnOptions {
     pub start_timeout: Duration,
     /// Where its stderr goes.
     pub stderr: Stderr,
+    /// How its processes are started; without one as [the node](crate::node::set_start_method) says.
+    pub start_method: Option<StartMethod>,
 }
 
 impl Default for SpawnOptions {
     fn default() -> SpawnOptions {
-        SpawnOptions { name: None, capacity: None, start_timeout: Duration::from_secs(5), stderr: Stderr::Capture }
+        SpawnOptions {
+            name: None,
+            capacity: None,
+            start_timeout: Duration::from_secs(5),
+            stderr: Stderr::Capture,
+            start_method: None,
+        }
     }
 }
 
@@ -228,6 +236,7 @@ impl<A: Actor> Definition<A> {
             mailbox,
             start_timeout: self.options.start_timeout,
             stderr: self.options.stderr,
+            start_method: self.options.start_method,
             parent: None,
         })
     }

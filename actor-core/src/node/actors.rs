@@ -127,6 +127,7 @@ impl Node {
             mailbox: Some(actor.mailbox.id()),
             stderr: actor.spec.stderr,
             start_timeout: actor.spec.start_timeout,
+            start_method: actor.spec.start_method,
             role: Role::Actor(index),
             parent: actor.spec.parent,
         };

@@ -194,7 +194,7 @@ pub(crate) fn as_parent() -> Result<ProcessId, String> {
 /// 0 is undecided, then [`StartMethod`] plus one.
 static START_METHOD: AtomicU8 = AtomicU8::new(0);
 
-/// Decides how the processes of this node are started, from now on.
+/// Decides how the processes of this node are started, from now on, unless their options say it.
 ///
 /// Without a decision it is the zygote, or what the environment variable
 /// `ACTOR_CORE_START_METHOD` (`zygote` or `exec`) says when the node is started.

@@ -74,6 +74,7 @@ pub(super) struct Plan {
     pub(super) mailbox: Option<ActorId>,
     pub(super) stderr: StderrMode,
     pub(super) start_timeout: Duration,
+    pub(super) start_method: Option<StartMethod>,
     pub(super) role: Role,
     /// Whoever is to be linked to it from the beginning.
     pub(super) parent: Option<ProcessId>,
@@ -115,6 +116,7 @@ impl Node {
             mailbox: None,
             stderr: spec.stderr,
             start_timeout: spec.start_timeout,
+            start_method: spec.start_method,
             role: Role::Plain { reply, owner: Some(owner), is_daemon: spec.daemon },
             parent: spec.parent,
         };
@@ -143,7 +145,10 @@ impl Node {
     }
 
     fn order(&mut self, participant: Participant, plan: Plan) -> Result<(), String> {
-        let method = if self.zygote.is_broken() { StartMethod::Exec } else { start_method() };
+        let method = match plan.start_method.unwrap_or_else(start_method) {
+            StartMethod::Zygote if self.zygote.is_broken() => StartMethod::Exec,
+            method => method,
+        };
         let stderr = open_stderr(plan.stderr)?;
         let (arguments, args) = self.lay_down_args(plan.args)?;
         let directory = std::env::current_dir().map(|path| path.into_os_string().into_vec()).unwrap_or_default();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::boot::Entry;
+use crate::boot::{Entry, StartMethod};
 use crate::core::{ChildStatus, Period, SpecError, SupervisorEnd, SupervisorRules};
 use crate::exit::{ExitReason, ExitReport, KilledBy};
 use crate::id::{ActorId, Incarnation, Peer, ProcessId, WindowId};
@@ -211,6 +211,8 @@ pub(crate) struct ProcessSpec {
     pub(crate) args: Bytes,
     pub(crate) start_timeout: Duration,
     pub(crate) stderr: Stderr,
+    /// `None`: as the node says.
+    pub(crate) start_method: Option<StartMethod>,
     /// Who starts it, if it is to be linked to him from the beginning.
     pub(crate) parent: Option<ProcessId>,
     /// It is not waited for at the end of the program.
@@ -229,6 +231,8 @@ pub(crate) struct ActorSpec {
     pub(crate) mailbox: MailboxSize,
     pub(crate) start_timeout: Duration,
     pub(crate) stderr: Stderr,
+    /// `None`: as the node says.
+    pub(crate) start_method: Option<StartMethod>,
     /// Who starts it, if it is to be linked to him from the beginning.
     pub(crate) parent: Option<ProcessId>,
 }

@@ -22,6 +22,7 @@ fn spec(entry: fn(Start), args: &[u8]) -> ProcessSpec {
         args: Bytes(args.to_vec()),
         start_timeout: Duration::from_secs(10),
         stderr: Stderr::Capture,
+        start_method: None,
         parent: None,
         daemon: true,
     }
@@ -191,6 +192,7 @@ fn actor(name: &str, entry: fn(Start)) -> ActorSpec {
         mailbox: MailboxSize { capacity: 4, message_max: 64, bytes: 0 },
         start_timeout: Duration::from_secs(10),
         stderr: Stderr::Capture,
+        start_method: None,
         parent: None,
     }
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::error::SpawnError;
 use super::function::{self, Work};
 use super::handle::Process;
-use crate::boot::{Entry, Function};
+use crate::boot::{Entry, Function, StartMethod};
 use crate::id::ProcessId;
 use crate::node::{self, Answer, ProcessSpec, Request, Stderr};
 use crate::time::Deadline;
@@ -35,6 +35,9 @@ pub struct Options {
     pub start_timeout: Duration,
     /// Where its stderr goes.
     pub stderr: Stderr,
+    /// How it is started; without one as [the node](crate::node::set_start_method) says.
+    #[doc(alias("get_context", "mp_context"))]
+    pub start_method: Option<StartMethod>,
     /// Whether the end of the program does not wait for it: a daemon gets SIGTERM then, at once; any other
     /// process has 5 s to end of itself first, or what was [set](crate::node::set_join_timeout). See
     /// [`main`](macro@crate::main#how-a-program-ends).
@@ -43,9 +46,15 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A name by number, five seconds, stderr captured, no daemon.
+    /// A name by number, five seconds, stderr captured, started as all are, no daemon.
     fn default() -> Options {
-        Options { name: None, start_timeout: Duration::from_secs(5), stderr: Stderr::Capture, daemon: false }
+        Options {
+            name: None,
+            start_timeout: Duration::from_secs(5),
+            stderr: Stderr::Capture,
+            start_method: None,
+            daemon: false,
+        }
     }
 }
 
@@ -129,8 +138,8 @@ impl Options {
             Ok(()) => {}
             Err(source) => return Err(SpawnError::Encode { name, source }),
         }
-        let Options { start_timeout, stderr, daemon, .. } = *self;
-        Ok(ProcessSpec { name, entry, args: Bytes(bytes), start_timeout, stderr, parent, daemon })
+        let Options { start_timeout, stderr, start_method, daemon, .. } = *self;
+        Ok(ProcessSpec { name, entry, args: Bytes(bytes), start_timeout, stderr, start_method, parent, daemon })
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::image::{Area, Image, Subject};
-use crate::boot::{Entry, Order, Start};
+use crate::boot::{Entry, Order, Start, StartMethod};
 use crate::control;
 use crate::exit::KilledBy;
 use crate::id::{ActorId, Incarnation, Participant, Peer, ProcessId, WindowId};
@@ -148,6 +148,7 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         mailbox: MailboxSize { capacity: 4, message_max: 3000, bytes: 8000 },
         start_timeout: short,
         stderr: Stderr::Capture,
+        start_method: Some(StartMethod::Exec),
         parent: None,
     };
     let plain = ProcessSpec {
@@ -156,6 +157,7 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         args: Bytes(vec![0xc0]),
         start_timeout: short,
         stderr: Stderr::Inherit,
+        start_method: None,
         parent: Some(process),
         daemon: true,
     };
