@@ -5,6 +5,7 @@ mod ends;
 mod lazy;
 mod lives;
 mod maps;
+mod priorities;
 mod tasks;
 
 use std::time::Duration;

@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::id::WindowId;
 use crate::shm::handle::Handle;
 use crate::shm::region;
 use crate::shm::segment::Segment;
@@ -199,6 +200,20 @@ impl Board {
     /// Whether a fresh worker has more memory than the limit.
     pub(super) fn has_memory_floor(&self) -> bool {
         self.window().is_some_and(|window| window.memory::<AtomicU32>(4).load(Acquire) != 0)
+    }
+
+    /// A further queue of tasks, for whoever is at work here.
+    pub(super) fn show_queue(&self, number: usize, id: WindowId) {
+        if let Some(window) = self.window() {
+            let word = u64::from(id.generation) << 32 | u64::from(id.index);
+            window.memory::<AtomicU64>(8 + 8 * number as u64).store(word, Release); // PAIR: pool-queue
+        }
+    }
+
+    /// The further queue of this number, one of two; `None`: there is none yet.
+    pub(super) fn queue(&self, number: usize) -> Option<WindowId> {
+        let word = self.window()?.memory::<AtomicU64>(8 + 8 * number as u64).load(Acquire); // PAIR: pool-queue
+        (word != 0).then_some(WindowId { index: word as u16, generation: (word >> 32) as u32 })
     }
 
     /// A new task of this place, before it is sent.

@@ -25,6 +25,8 @@ impl Hub {
             self.settle_left(&mut ledger, left, timed, report);
         }
         seat.clear();
+        drop(ledger);
+        self.tasks.wake_workers();
     }
 
     fn settle_left(&self, ledger: &mut Ledger, left: InHand, timed: Option<u32>, report: &Arc<ExitReport>) {

@@ -60,7 +60,7 @@ pub enum SubmitError {
     /// The function belongs to a library that was loaded at run time; the workers do not have it.
     #[error("the function is not part of the executable")]
     NotInExecutable,
-    /// The system has no memory for the arguments.
+    /// The system has no memory for the task.
     #[error("there is no memory for the task")]
     NoMemory,
 }

@@ -15,6 +15,7 @@ use super::board::{Board, TaskId};
 use super::error::{SubmitError, TaskError};
 use super::ledger::{Ledger, Pending, Phase, ROOM, What};
 use super::message::{Draft, OUTCOMES, Results};
+use super::tasks::{Priority, Tasks};
 use super::waiting::Knock;
 use crate::id::ProcessId;
 use crate::queue::{RawQueue, wake_producer};
@@ -27,7 +28,7 @@ use crate::waker::Registration;
 /// See the module.
 pub(super) struct Hub {
     pub(super) segment: &'static Segment,
-    pub(super) tasks: RawQueue,
+    pub(super) tasks: Tasks,
     pub(super) results: RawQueue,
     pub(super) board: Board,
     ledger: Mutex<Ledger>,
@@ -42,7 +43,7 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(
         segment: &'static Segment,
-        (tasks, results): (RawQueue, RawQueue),
+        (tasks, results): (Tasks, RawQueue),
         board: Board,
         (max_pending, workers): (u32, u32),
     ) -> Arc<Hub> {
@@ -118,7 +119,13 @@ impl Hub {
     ///
     /// # Errors
     /// It was not sent, and why.
-    pub(super) fn submit(&self, draft: &mut Draft, task: Pending, deadline: Deadline) -> Result<TaskId, SubmitError> {
+    pub(super) fn submit(
+        &self,
+        draft: &mut Draft,
+        task: Pending,
+        priority: Priority,
+        deadline: Deadline,
+    ) -> Result<TaskId, SubmitError> {
         let mut task = Some(task);
         let opened = self.wait(ROOM, deadline, |ledger| {
             if let Err(error) = ledger.check_open() {
@@ -127,13 +134,16 @@ impl Hub {
             if !ledger.has_room() {
                 return None;
             }
+            if self.tasks.provide(priority, self.segment).is_err() {
+                return Some(Err(SubmitError::NoMemory));
+            }
             let is_timed = task.as_ref().is_some_and(|task| self.is_news(ledger, task));
             ledger.open(task.take()?).map(|id| Ok((id, is_timed)))
         });
         let (id, is_timed) = opened.unwrap_or(Err(SubmitError::Full))?;
         self.board.open(id);
         draft.address(id);
-        let posted = self.post(&draft.bytes, deadline);
+        let posted = self.post(&draft.bytes, priority, deadline);
         if let Err(error) = posted {
             self.board.close(id);
             let mut ledger = self.open();
@@ -153,11 +163,11 @@ impl Hub {
         task.timeout.is_some_and(|timeout| ledger.shortest_timeout().is_none_or(|shortest| timeout < shortest))
     }
 
-    fn post(&self, bytes: &[u8], deadline: Deadline) -> Result<(), SubmitError> {
+    fn post(&self, bytes: &[u8], priority: Priority, deadline: Deadline) -> Result<(), SubmitError> {
         loop {
-            match self.tasks.post(bytes, Deadline::Now, Wake::Now) {
+            match self.tasks.post(priority, bytes) {
                 Ok(()) => return Ok(()),
-                Err(PostError::Full) => self.wait_for_queue(bytes.len() as u64, deadline)?,
+                Err(PostError::Full) => self.wait_for_queue(priority, bytes.len() as u64, deadline)?,
                 Err(PostError::Closed | PostError::Gone) => return Err(SubmitError::Closed),
                 Err(PostError::TooLarge { size, max }) => return Err(SubmitError::TooLarge { size, max }),
                 Err(PostError::NoMemory) => return Err(SubmitError::NoMemory),
@@ -168,11 +178,12 @@ impl Hub {
     /// The queue has no room although there may be another task: those in it are large. What makes room is
     /// a worker that is done with one, and that may need room for its results first.
     #[cold]
-    fn wait_for_queue(&self, length: u64, deadline: Deadline) -> Result<(), SubmitError> {
+    fn wait_for_queue(&self, priority: Priority, length: u64, deadline: Deadline) -> Result<(), SubmitError> {
         if deadline.has_passed() {
             return Err(SubmitError::Full);
         }
-        let room = Room { tasks: &self.tasks, length };
+        let Some(tasks) = self.tasks.queue(priority) else { return Err(SubmitError::Closed) };
+        let room = Room { tasks, length };
         let results = Either(&self.results);
         let on: [&dyn wait::Waitable; 2] = [&room, &results];
         let waited = match deadline {

@@ -236,6 +236,7 @@ impl Drop for Keeper {
     /// Whatever has ended it: nothing is left.
     fn drop(&mut self) {
         self.members.iter().flatten().for_each(|member| member.kill(KilledBy::User));
+        self.hub.tasks.close(true);
         self.crew.wiring.close();
     }
 }

@@ -12,9 +12,10 @@ use super::hub::Hub;
 use super::keeper::{Keeper, Member};
 use super::message;
 use super::recycling::Limits;
+use super::tasks::Tasks;
 use super::wiring::Wiring;
 use super::worker::{self, Assignment};
-use crate::boot::Function;
+use crate::boot::{Function, StartMethod};
 use crate::id::{Participant, ProcessId};
 use crate::node::{self, Stderr};
 use crate::process::{self, Process};
@@ -84,6 +85,9 @@ pub struct Options {
     pub start_timeout: Duration,
     /// Where stderr of the workers goes.
     pub stderr: Stderr,
+    /// How workers are started; without one as [the node](crate::node::set_start_method) says.
+    #[doc(alias = "mp_context")]
+    pub start_method: Option<StartMethod>,
 }
 
 impl Default for Options {
@@ -103,6 +107,7 @@ impl Default for Options {
             bytes_max: 16 << 20,
             start_timeout: Duration::from_secs(5),
             stderr: Stderr::Capture,
+            start_method: None,
         }
     }
 }
@@ -134,7 +139,8 @@ impl Options {
             me => ProcessId { participant: me, generation: segment.record(me).generation() },
         };
         let hub = Wiring::another(&wiring);
-        let hub = Hub::new(segment, (hub.tasks, hub.results), hub.board, (pending, seats));
+        let tasks = Tasks::new(hub.tasks, hub.board.another());
+        let hub = Hub::new(segment, (tasks, hub.results), hub.board, (pending, seats));
         let crew = Crew::new(self, wiring, owner);
         let members = (0..workers).map(|_| None).collect();
         // From here on it is the keeper that leaves nothing behind.
@@ -174,6 +180,7 @@ pub(super) struct Crew {
     limits: Limits,
     start_timeout: Duration,
     stderr: Stderr,
+    start_method: Option<StartMethod>,
 }
 
 impl Crew {
@@ -191,6 +198,7 @@ impl Crew {
             },
             start_timeout: options.start_timeout,
             stderr: options.stderr,
+            start_method: options.start_method,
         }
     }
 
@@ -205,6 +213,7 @@ impl Crew {
             name: Some(format!("{}-{}", self.name, seat + 1)),
             start_timeout: self.start_timeout,
             stderr: self.stderr,
+            start_method: self.start_method,
         };
         let assignment = Assignment {
             wiring: self.wiring.another(),

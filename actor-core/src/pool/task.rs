@@ -19,6 +19,7 @@ use super::hub::Hub;
 use super::ledger::{Ledger, Part, Pending};
 use super::message::{self, Draft, Head};
 use super::run;
+use super::tasks::Priority;
 use crate::boot::Function;
 use crate::time::Deadline;
 use crate::wire;
@@ -47,6 +48,8 @@ pub struct TaskOptions {
     /// How often it is tried again after the death of its worker; without one as the
     /// [pool](super::Options::retries) says.
     pub retries: Option<u32>,
+    /// Before or after what else is pending it begins.
+    pub priority: Priority,
 }
 
 impl TaskOptions {
@@ -89,6 +92,7 @@ pub(super) struct Sending {
     pub(super) head: Vec<u8>,
     retries: u32,
     timeout: Option<Duration>,
+    priority: Priority,
 }
 
 impl Sending {
@@ -105,7 +109,7 @@ impl Sending {
         let head = Head { entry, function: message::raw(function)?, retries, timeout };
         let mut bytes = Vec::with_capacity(64);
         wire::encode_into(&mut bytes, &head)?;
-        Ok(Sending { head: bytes, retries, timeout })
+        Ok(Sending { head: bytes, retries, timeout, priority: options.priority })
     }
 
     /// # Errors
@@ -119,7 +123,7 @@ impl Sending {
         deadline: Deadline,
     ) -> Result<TaskId, SubmitError> {
         let task = Pending::new(job, first, draft.items, self.retries, self.timeout);
-        pool.hub.submit(draft, task, deadline)
+        pool.hub.submit(draft, task, self.priority, deadline)
     }
 }
 

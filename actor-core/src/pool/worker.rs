@@ -12,6 +12,7 @@ use super::message::{OUTCOMES, Outcome, Results, Task, item};
 use super::options::Initializer;
 use super::recycling::{Limits, Progress};
 use super::run::{self, Run};
+use super::tasks::Tasks;
 use super::wiring::Wiring;
 use crate::id::ProcessId;
 use crate::link;
@@ -46,7 +47,8 @@ pub(super) fn work(assignment: Assignment) -> Result<(), String> {
     seat.ready().store(1, std::sync::atomic::Ordering::Release);
     run::listen_to_panics();
     let progress = Progress::new(limits, &wiring.board);
-    Worker { tasks: wiring.tasks, results: wiring.results, board: wiring.board, seat, progress }.work();
+    let tasks = Tasks::new(wiring.tasks, wiring.board.another());
+    Worker { tasks, results: wiring.results, board: wiring.board, seat, progress }.work();
     Ok(())
 }
 
@@ -64,7 +66,7 @@ fn follow(owner: ProcessId, wiring: Wiring) -> Result<(), String> {
 }
 
 struct Worker {
-    tasks: RawQueue,
+    tasks: Tasks,
     results: RawQueue,
     board: Board,
     seat: Seat,
@@ -74,9 +76,7 @@ struct Worker {
 impl Worker {
     fn work(mut self) {
         let mut buffers = Run { function: 0, task: Vec::new(), item: 0..0, results: Vec::new() };
-        while let Ok(held) = self.tasks.take(Deadline::Never) {
-            let Some(window) = self.tasks.window() else { return };
-            let window = *window;
+        while let Some((window, held)) = self.tasks.take() {
             // A slot that is held for long would keep those who send.
             let held = window.move_to_hand(held);
             buffers.task.clear();

@@ -5,10 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use actor_core::node::counters;
-use actor_core::process::{JoinError, Options, Process, SpawnError};
+use actor_core::pool;
+use actor_core::process::{JoinError, Options, Process, SpawnError, StartMethod};
 use actor_core::queue::{Close, Queue};
 use actor_core::{EncodeError, ExitReason};
 use actor_tests::watch::{Seen, children_of, is_alive, until, zygote_of};
+use rustix::fs::Mode;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +114,23 @@ fn p_09_processes_within_processes() {
             Seen::of(*pid).is_none_or(|seen| !children_of(std::process::id()).iter().any(|child| child.pid == seen.pid))
         };
         until("all are reaped", || pids.iter().all(is_gone));
+    });
+}
+
+/// The file mode mask is that of whoever makes the process, so it tells who has.
+#[test]
+fn one_process_may_be_started_in_another_way_than_the_others() {
+    isolated_for_both(|| {
+        let mask = |()| rustix::process::umask(Mode::empty()).as_raw_mode();
+        let by = |method| Options { start_method: Some(method), ..Options::default() };
+        // From now on there is a zygote, with the mask as it is now.
+        let before = by(StartMethod::Zygote).spawn(mask, ()).unwrap().join().unwrap();
+        assert_eq!(rustix::process::umask(Mode::from_raw_mode(before ^ 0o005)).as_raw_mode(), before);
+        for (method, expected) in [(StartMethod::Zygote, before), (StartMethod::Exec, before ^ 0o005)] {
+            assert_eq!(by(method).spawn(mask, ()).unwrap().join(), Ok(expected), "{method:?}");
+            let options = pool::Options { workers: 1, start_method: Some(method), ..pool::Options::default() };
+            assert_eq!(options.start().unwrap().apply(mask, ()), Ok(expected), "a worker by {method:?}");
+        }
     });
 }
 
