@@ -11,6 +11,8 @@
 //! Who keeps a [`Registration`] is forgotten when that is dropped. Others are so when their word changes
 //! or their time is up, so they must have one of the two.
 
+mod place;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Acquire;
@@ -21,6 +23,8 @@ use std::time::Instant;
 use crate::shm::segment::Segment;
 use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
+
+pub(crate) use place::{Place, Shared};
 
 /// The place of one who waits; dropped, he is not woken any more.
 #[derive(Debug, Default)]

@@ -1,21 +1,18 @@
 //! How futures wait at a queue: for an item, for room, and for whatever thread of this process may come.
 //!
-//! Who waits asks for the waker to be woken, looks once more, and only then is pending. Who is dropped
-//! passes on what was meant for him, and otherwise leaves nothing behind.
+//! Each waits at a [`Place`] per event.
 
-use std::sync::atomic::Ordering::Acquire;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use serde::Serialize;
 
 use super::error::RecvError;
 use super::raw::RawQueue;
 use crate::shm::hands::Held;
-use crate::shm::layout::{EventLine, Header, INLINE_MAX};
+use crate::shm::layout::INLINE_MAX;
 use crate::shm::post::{PostError, Wake};
-use crate::shm::window::Window;
 use crate::time::Deadline;
-use crate::waker::Registration;
+use crate::waker::Place;
 use crate::wire::travel::{self, Travellers};
 use crate::wire::{self, EncodeError};
 
@@ -91,7 +88,7 @@ pub(crate) struct Receiving {
 
 impl Receiving {
     pub(crate) const fn new() -> Receiving {
-        Receiving { items: Place::at(|header| &header.items), turn: Place::at(|header| &header.turn) }
+        Receiving { items: Place::new(), turn: Place::new() }
     }
 
     /// Takes what is there, or has the waker woken when something may be.
@@ -103,11 +100,12 @@ impl Receiving {
         let mut found = channel.look();
         if !matches!(found, Look::Taken(_)) {
             let Some(window) = channel.raw().window() else { return Poll::Ready(Err(RecvError::Closed)) };
-            self.items.register(window, context.waker());
+            let (segment, header) = (window.segment, window.header());
+            self.items.register(segment, &header.items.event(), Deadline::Never, context.waker());
             // Something may have come before the registration; then nobody rings.
             found = channel.look();
             if matches!(found, Look::Busy) {
-                self.turn.register(window, context.waker());
+                self.turn.register(segment, &header.turn.event(), Deadline::Never, context.waker());
                 // Likewise, the other may be done.
                 found = channel.look();
             }
@@ -135,7 +133,7 @@ pub(crate) struct Sending {
 
 impl Sending {
     pub(crate) const fn new() -> Sending {
-        Sending { room: Place::at(|header| &header.room), extent_room: Place::at(|header| &header.extent_room) }
+        Sending { room: Place::new(), extent_room: Place::new() }
     }
 
     /// Posts an encoded item, or has the waker woken when there may be room: then it is
@@ -149,11 +147,12 @@ impl Sending {
         let attempt = || channel.try_post(item, travellers);
         let mut result = attempt();
         if let (Err(PostError::Full), Some(window)) = (&result, channel.raw().window()) {
+            let (segment, header) = (window.segment, window.header());
             // A large item needs an extent and a slot, and may lack either.
             if item.len() as u64 > INLINE_MAX {
-                self.extent_room.register(window, context.waker());
+                self.extent_room.register(segment, &header.extent_room.event(), Deadline::Never, context.waker());
             }
-            self.room.register(window, context.waker());
+            self.room.register(segment, &header.room.event(), Deadline::Never, context.waker());
             // There may have been room made before the registration; then nobody rings.
             result = attempt();
         }
@@ -162,43 +161,5 @@ impl Sending {
             self.extent_room.leave();
         }
         result
-    }
-}
-
-/// A place among those who wait for one event of a queue.
-struct Place {
-    line: fn(&'static Header) -> &'static EventLine,
-    /// Where it waits, and what the word of the event was then.
-    at: Option<(Window, u32)>,
-    registration: Registration,
-}
-
-impl Place {
-    const fn at(line: fn(&'static Header) -> &'static EventLine) -> Place {
-        Place { line, at: None, registration: Registration::new() }
-    }
-
-    fn register(&mut self, window: &Window, waker: &Waker) {
-        let line = (self.line)(window.header());
-        let seen = line.event().register_async(u32::from(window.segment.me().0));
-        self.registration.set(window.segment, &line.word, seen, Deadline::Never, waker);
-        self.at = Some((*window, seen));
-    }
-
-    /// Waits no more. A notification may have been meant for one who does not look any more, or there may
-    /// be more than he took: somebody else looks. Without one there is nobody to be told.
-    fn leave(&mut self) {
-        if let Some((window, seen)) = self.at.take() {
-            let line = (self.line)(window.header());
-            if line.word.load(Acquire) != seen {
-                line.event().chain();
-            }
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.leave();
     }
 }

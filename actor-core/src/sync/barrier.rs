@@ -7,13 +7,14 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::failure::{BrokenBarrier, CreateError, DeadParty};
-use super::line::{self, Place, plain_data};
+use super::line::{self, plain_data};
 use crate::id::{Participant, WindowId};
 use crate::shm::barrier::{self, Arrival, Arrived, End, Ended, PARTIES_MAX};
 use crate::shm::handle::Handle;
 use crate::shm::segment::Segment;
 use crate::shm::window::Kind;
 use crate::time::Deadline;
+use crate::waker::Place;
 
 /// A point that nobody passes before all parties have come; see the [module](super) for what a handle is.
 ///
@@ -349,7 +350,7 @@ impl Future for BarrierFuture<'_> {
             let arrived = match this.stage {
                 Stage::Outside => {
                     let line = there.words.room;
-                    let entered = this.place.poll(there.segment, line, deadline, context, || barrier.enter());
+                    let entered = this.place.poll(there.segment, &line.event(), deadline, context, || barrier.enter());
                     let entered = ready!(entered).unwrap_or(Err(BrokenBarrier::Timeout));
                     match entered {
                         Ok(arrived) => arrived,
@@ -358,7 +359,8 @@ impl Future for BarrierFuture<'_> {
                 }
                 Stage::Waits(arrival) => {
                     let line = there.words.turned;
-                    let looked = this.place.poll(there.segment, line, deadline, context, || barrier.look(arrival));
+                    let looked =
+                        this.place.poll(there.segment, &line.event(), deadline, context, || barrier.look(arrival));
                     let looked = ready!(looked);
                     this.stage = Stage::Over;
                     match looked {

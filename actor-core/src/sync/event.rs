@@ -8,13 +8,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::failure::{CreateError, WaitError};
-use super::line::{self, Place, plain_data};
+use super::line::{self, plain_data};
 use crate::shm::flag::{self, Flag, Times};
 use crate::shm::handle::Handle;
 use crate::shm::segment::Segment;
 use crate::shm::window::Kind;
 use crate::time::Deadline;
 use crate::wait::{Opened, Source, Wakes, Words};
+use crate::waker::Place;
 
 /// A flag between processes that can be waited for; see the [module](super) for what a handle is.
 ///
@@ -176,7 +177,7 @@ impl Future for EventFuture<'_> {
         let this = &mut *self;
         let Some((segment, flag)) = this.event.there() else { return Poll::Ready(Err(WaitError::Gone)) };
         let since = *this.since.get_or_insert_with(|| flag.times());
-        let set = this.place.poll(segment, flag.line, Deadline::Never, context, || this.event.look(since));
+        let set = this.place.poll(segment, &flag.line.event(), Deadline::Never, context, || this.event.look(since));
         set.map(|set| set.unwrap_or(Err(WaitError::Timeout)))
     }
 }

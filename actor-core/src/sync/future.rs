@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use super::error::LockError;
 use super::raw::RawLock;
-use super::waiting::Place;
+use crate::time::Deadline;
+use crate::waker::Place;
 
 /// A future that takes a lock, such as [`Mutex::lock_async`](super::Mutex::lock_async).
 ///
@@ -37,18 +38,11 @@ impl<G> Future for LockFuture<'_, G> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let lock = self.lock;
-        let mut taken = lock.grab();
-        if taken.is_none() {
-            let raw = lock.raw();
-            let (Some(line), Some(window)) = (raw.line(), raw.window()) else {
-                return Poll::Ready(Err(LockError::Gone));
-            };
-            self.place.register(window.segment, &line.event(), context.waker());
-            // It may have been released before the registration; then nobody rings.
-            taken = lock.grab();
-        }
-        let Some(taken) = taken else { return Poll::Pending };
-        self.place.leave();
-        Poll::Ready(taken)
+        let raw = lock.raw();
+        let (Some(line), Some(window)) = (raw.line(), raw.window()) else {
+            return Poll::Ready(Err(LockError::Gone));
+        };
+        let polled = self.place.poll(window.segment, &line.event(), Deadline::Never, context, || lock.grab());
+        polled.map(|taken| taken.unwrap_or(Err(LockError::Gone)))
     }
 }

@@ -1,10 +1,5 @@
-//! How threads and futures wait for one thing that is told by an event line of a region.
-//!
-//! Waiting is: try, register, try again, sleep. Whoever was woken and leaves passes the wake on, since there may
-//! be more than he took, or he does not look any more.
-
-use std::sync::atomic::Ordering::Acquire;
-use std::task::{Context, Poll};
+//! What is the same for everything here that is a region with an event line: how it is made, and how a thread
+//! waits. How a future does is in [`Place`](crate::waker::Place).
 
 use crate::node;
 use crate::shm::event::Waited;
@@ -14,7 +9,6 @@ use crate::shm::segment::Segment;
 use crate::shm::spin::spin;
 use crate::shm::window::Kind;
 use crate::time::Deadline;
-use crate::waker::Registration;
 
 use super::failure::CreateError;
 
@@ -48,54 +42,6 @@ pub(super) fn wait<T>(
             Some(value)
         }
         Waited::TimedOut => None,
-    }
-}
-
-/// The place of a future among those who wait at one line.
-#[derive(Default)]
-pub(super) struct Place {
-    /// Where it waits, and what the word was then.
-    at: Option<(&'static EventLine, u32)>,
-    registration: Registration,
-}
-
-impl Place {
-    /// [`wait`] as a future does it: `None` at the deadline.
-    pub(super) fn poll<T>(
-        &mut self,
-        segment: &'static Segment,
-        line: &'static EventLine,
-        deadline: Deadline,
-        context: &mut Context<'_>,
-        mut test: impl FnMut() -> Option<T>,
-    ) -> Poll<Option<T>> {
-        let mut value = test();
-        if value.is_none() {
-            let seen = line.event().register_async(u32::from(segment.me().0));
-            self.registration.set(segment, &line.word, seen, deadline, context.waker());
-            self.at = Some((line, seen));
-            // It may have come before the registration; then nobody rings.
-            value = test();
-        }
-        if value.is_none() && !deadline.has_passed() {
-            return Poll::Pending;
-        }
-        self.leave();
-        Poll::Ready(value)
-    }
-
-    fn leave(&mut self) {
-        if let Some((line, seen)) = self.at.take()
-            && line.word.load(Acquire) != seen
-        {
-            line.event().chain();
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.leave();
     }
 }
 

@@ -62,7 +62,6 @@ mod rw_raw;
 mod rwlock;
 mod seat;
 mod semaphore;
-mod waiting;
 
 pub use barrier::{Barrier, BarrierFuture, BarrierOptions, BarrierWait};
 pub use condition::{Condition, ConditionOptions};

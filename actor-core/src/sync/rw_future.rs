@@ -9,8 +9,9 @@ use bytemuck::Pod;
 use super::error::LockError;
 use super::raw::{Held, NotHeld};
 use super::rwlock::{RwLock, Write};
-use super::waiting::Place;
 use crate::shm::lock::LockWord;
+use crate::time::Deadline;
+use crate::waker::Place;
 
 /// The future of [`RwLock::write_async`]. Dropped, it has taken nothing.
 #[must_use = "futures do nothing unless awaited"]
@@ -37,14 +38,14 @@ impl<'a, T> WriteFuture<'a, T> {
             self.claimed = words.try_claim(me);
         }
         if self.claimed.is_none() {
-            self.writers.register(place.segment, &words.lock.event, context.waker());
+            self.writers.register(place.segment, &words.lock.event, Deadline::Never, context.waker());
             // It may have been released before the registration; then nobody rings.
             self.claimed = words.try_claim(me);
         }
         let Some(before) = self.claimed else { return Poll::Pending };
         self.writers.leave();
         if !words.is_drained() {
-            self.readers.register(place.segment, &words.drained, context.waker());
+            self.readers.register(place.segment, &words.drained, Deadline::Never, context.waker());
             // The last reader may have left before the registration.
             if !words.is_drained() {
                 return Poll::Pending;

@@ -2,7 +2,6 @@
 //! [`rwlock`](crate::shm::rwlock).
 
 use super::raw::{Held, NotHeld, RawLock};
-use super::waiting::Shared;
 use crate::shm::event::Waited;
 use crate::shm::lock::LockWord;
 use crate::shm::rwlock::{self, Reading, RwLock};
@@ -10,6 +9,7 @@ use crate::shm::segment::Segment;
 use crate::shm::spin::spin;
 use crate::shm::words::Mapped;
 use crate::time::Deadline;
+use crate::waker::Shared;
 
 /// A handle on a lock.
 pub(super) struct RawRw {

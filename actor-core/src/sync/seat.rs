@@ -13,12 +13,13 @@ use super::condition::Condition;
 use super::error::LockError;
 use super::failure::ConditionError;
 use super::future::LockFuture;
-use super::line::{self, Place};
+use super::line;
 use super::mutex::{Mutex, MutexGuard};
 use crate::shm::layout::EventLine;
 use crate::shm::segment::Segment;
 use crate::shm::waiters::{self, Seats};
 use crate::time::Deadline;
+use crate::waker::Place;
 
 /// A place among those who wait, until it was left.
 pub(super) struct Seat<'a> {
@@ -134,7 +135,7 @@ impl<'a, T: Pod> Future for ConditionFuture<'a, T> {
             && let Some(line) = seat.line()
         {
             let is_over = || seat.is_over().then_some(());
-            ready!(this.place.poll(seat.segment, line, Deadline::Never, context, is_over));
+            ready!(this.place.poll(seat.segment, &line.event(), Deadline::Never, context, is_over));
         }
         this.stage = match std::mem::replace(&mut this.stage, Stage::Over) {
             Stage::Waits(seat) => Stage::TakesAgain(seat, this.mutex.lock_async()),

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::failure::{AcquireError, CreateError, ReleaseError};
-use super::line::{self, Place, plain_data};
+use super::line::{self, plain_data};
 use crate::shm::handle::Handle;
 use crate::shm::permits::{self, PERMITS_MAX, Permits};
 use crate::shm::window::{Kind, Window};
 use crate::shm::words::Mapped;
 use crate::time::Deadline;
 use crate::wait::{Opened, Source, Wakes, Words};
+use crate::waker::Place;
 
 /// A number of permits that processes acquire and give back; see the [module](super) for what a handle is.
 ///
@@ -298,7 +299,7 @@ impl<'a> Future for AcquireFuture<'a> {
         let semaphore = self.semaphore;
         let Some(window) = semaphore.handle.open() else { return Poll::Ready(Err(AcquireError::Gone)) };
         let line = permits::line(window);
-        let acquired = self.place.poll(window.segment, line, Deadline::Never, context, || semaphore.claim());
+        let acquired = self.place.poll(window.segment, &line.event(), Deadline::Never, context, || semaphore.claim());
         acquired.map(|acquired| acquired.unwrap_or(Err(AcquireError::Timeout)))
     }
 }
