@@ -12,6 +12,7 @@ mod link;
 mod lock;
 mod peers;
 mod pipe;
+mod pool;
 mod process;
 mod queue;
 mod senders;

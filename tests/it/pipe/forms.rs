@@ -7,19 +7,19 @@ use actor_tests::watch;
 use super::*;
 
 #[test]
-fn i_01_a_simplex_pipe_goes_one_way_and_ends() {
+fn i_01_i_02_a_simplex_pipe_goes_one_way_and_ends() {
     isolated(|| {
         let (receiver, sender) = pipe::simplex::<String>().unwrap();
         let process = Process::spawn(
             |sender: Sender<String>| {
-                ["a", "b"].into_iter().for_each(|text| sender.send(text.to_owned()).unwrap());
+                ["a", "b", "c"].into_iter().for_each(|text| sender.send(text.to_owned()).unwrap());
             },
             sender,
         )
         .unwrap();
-        assert_eq!([receiver.recv().unwrap(), receiver.recv().unwrap()], ["a", "b"]);
-        assert_eq!(receiver.recv_timeout(SOON), Err(RecvError::Eof));
         end(process);
+        assert_eq!([(); 3].map(|()| receiver.recv().unwrap()), ["a", "b", "c"]);
+        assert_eq!(receiver.recv_timeout(SOON), Err(RecvError::Eof));
     });
 }
 
