@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use super::board::{InHand, Stand};
+use super::board::{Attempt, InHand, Stand, WorkerNumber};
 use super::error::TaskError;
 use super::hub::Hub;
 use super::ledger::{Ledger, What};
-use super::message::{Outcome, Results, outcome};
+use super::message::{Results, failures};
 use crate::exit::ExitReport;
 
 impl Hub {
@@ -19,38 +19,77 @@ impl Hub {
     pub(super) fn bury(&self, number: u32, timed: Option<u32>, report: &Arc<ExitReport>) {
         // All that it has sent is in the queue by now, and entered first.
         let mut ledger = self.open();
-        self.seats()[number as usize] = None;
+        let seated = self.seats()[number as usize].take();
         let Some(seat) = self.board.seat(number) else { return };
-        if let Some(left) = seat.left() {
-            self.settle_left(&mut ledger, left, timed, report);
+        if let (Some(left), Some(seated)) = (seat.left(), seated) {
+            self.settle_left(&mut ledger, left, (seated.worker, timed), report);
         }
         seat.clear();
         drop(ledger);
         self.tasks.wake_workers();
     }
 
-    fn settle_left(&self, ledger: &mut Ledger, left: InHand, timed: Option<u32>, report: &Arc<ExitReport>) {
+    fn settle_left(
+        &self,
+        ledger: &mut Ledger,
+        left: InHand,
+        (worker, timed): (WorkerNumber, Option<u32>),
+        report: &Arc<ExitReport>,
+    ) {
         let InHand { id, attempt, first, count, bytes } = left;
-        let failed = failures(&bytes, count);
+        let failed = failures(&bytes, 0, count);
         self.enter(ledger, Results { id, first, count, failed }, What::Outcomes(bytes, 0));
         let Some(task) = ledger.task(id) else { return };
         let (retries, doom) = (task.retries, task.doom.clone());
-        let error = match (self.board.stand(id), timed) {
-            (Some(Stand::Killed), _) => {
+        let report = report.clone();
+        let error = match Blame::of(self.board.stand(id), (worker, timed), attempt, retries) {
+            Blame::Nobody => return,
+            Blame::Doom => {
                 let doom = doom.unwrap_or(TaskError::Cancelled);
-                return self.give_up(ledger, id, &with_report(doom, report));
+                return self.give_up(ledger, id, &with_report(doom, &report));
             }
-            // It had the task, and had not begun.
-            (Some(Stand::Queued), _) => return,
-            (_, Some(item)) if item == attempt.item => TaskError::TimedOut { report: Some(report.clone()) },
-            // It was at the next item when it was killed, which somebody does again.
-            (_, Some(_)) => return,
-            _ if attempt.number <= retries => return,
-            _ if attempt.number == 1 => TaskError::Died { report: report.clone() },
-            _ => TaskError::Poisoned { report: report.clone(), attempts: attempt.number },
+            Blame::TimedOut => TaskError::TimedOut { report: Some(report) },
+            Blame::Died if attempt.number == 1 => TaskError::Died { report },
+            Blame::Died => TaskError::Poisoned { report, attempts: attempt.number },
         };
         let results = Results { id, first: attempt.item, count: 1, failed: 1 };
         self.enter(ledger, results, What::Error(error));
+    }
+}
+
+/// What becomes of the attempt that a dead worker was at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Somebody does the item again, or it was not begun.
+    Nobody,
+    /// Nobody wants the task any more.
+    Doom,
+    /// The item took too long.
+    TimedOut,
+    /// The item has cost a worker too many.
+    Died,
+}
+
+impl Blame {
+    /// By where the task stands, the worker that is dead with the item for which it was killed, if it was
+    /// because that took too long, and how often an item is tried again.
+    pub(super) fn of(
+        stand: Option<Stand>,
+        (dead, timed): (WorkerNumber, Option<u32>),
+        attempt: Attempt,
+        retries: u32,
+    ) -> Blame {
+        match (stand, timed) {
+            // If it is another that is killed for it, so it is settled when that one is buried.
+            (Some(Stand::Killed(worker)), _) if worker == dead => Blame::Doom,
+            // It had the task, and had not begun.
+            (Some(Stand::Queued), _) => Blame::Nobody,
+            (_, Some(item)) if item == attempt.item => Blame::TimedOut,
+            // It was at the next item when it was killed, which somebody does again.
+            (_, Some(_)) => Blame::Nobody,
+            _ if attempt.number <= retries => Blame::Nobody,
+            _ => Blame::Died,
+        }
     }
 }
 
@@ -59,16 +98,4 @@ fn with_report(doom: TaskError, report: &Arc<ExitReport>) -> TaskError {
         TaskError::TimedOut { .. } => TaskError::TimedOut { report: Some(report.clone()) },
         other => other,
     }
-}
-
-/// How many of these outcomes are no values.
-fn failures(bytes: &[u8], count: u32) -> u32 {
-    let mut at = 0;
-    let mut failed = 0;
-    for _ in 0..count {
-        let Some((kind, _, next)) = outcome(bytes, at) else { break };
-        failed += u32::from(kind != Outcome::Returned);
-        at = next;
-    }
-    failed
 }

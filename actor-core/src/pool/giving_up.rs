@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::board::{Stand, TaskId};
+use super::board::{Doom, Stand, TaskId};
 use super::error::TaskError;
 use super::hub::Hub;
 use super::ledger::Ledger;
@@ -59,26 +59,17 @@ impl Hub {
     /// Gives up a task: at once if no worker has it, else it says whom to kill, and the task is settled when
     /// that is dead.
     fn doom(&self, ledger: &mut Ledger, id: TaskId, error: &TaskError) -> Option<ProcessId> {
-        loop {
-            let from = self.board.stand(id)?;
-            match from {
-                Stand::Queued if self.board.change(id, from, Stand::Cancelled) => {
-                    self.give_up(ledger, id, error);
-                    return None;
-                }
-                Stand::Running | Stand::Timed(_) if self.board.change(id, from, Stand::Killed) => break,
-                // It has just gone on to something else.
-                Stand::Queued | Stand::Running | Stand::Timed(_) => {}
-                // Its results are under way, or it is settled when its worker is.
-                Stand::Killed | Stand::Ended | Stand::Cancelled | Stand::Over => return None,
-            }
-        }
-        let worker = self.worker_of(id);
+        let worker = match self.board.doom(id) {
+            Doom::Settled => return None,
+            Doom::Unbegun => None,
+            Doom::Worker(worker) => self.doom_worker(worker),
+        };
         match (worker, ledger.task(id)) {
             (Some(_), Some(task)) => task.doom = Some(error.clone()),
-            // Its worker is dead and buried, and no other has it yet.
+            // Its worker is dead and buried, and no other has it or gets it.
             _ => self.give_up(ledger, id, error),
         }
-        worker
+        // Who is being started is killed when it is there.
+        worker?.process.map(|(process, _)| process)
     }
 }

@@ -161,12 +161,12 @@ impl Pool {
 
     /// The processes that are workers now.
     pub fn workers(&self) -> Vec<ProcessId> {
-        self.hub.seats().iter().flatten().map(|(process, _)| *process).collect()
+        self.hub.seats().iter().flatten().filter_map(|seated| Some(seated.process?.0)).collect()
     }
 
     /// The operating system's numbers of the processes that are workers now.
     pub fn pids(&self) -> Vec<u32> {
-        self.hub.seats().iter().flatten().map(|(_, pid)| *pid).collect()
+        self.hub.seats().iter().flatten().filter_map(|seated| Some(seated.process?.1)).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
-use super::board::{Board, TaskId};
+use super::board::{Board, Seat, TaskId, WorkerNumber};
 use super::error::{SubmitError, TaskError};
 use super::ledger::{Ledger, Pending, Phase, ROOM, What};
 use super::message::{Draft, OUTCOMES, Results};
@@ -25,6 +25,14 @@ use crate::time::Deadline;
 use crate::wait::{self, Opened, Source, Wakes, Words};
 use crate::waker::Registration;
 
+/// A worker from before it is started until it is buried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seated {
+    pub(super) worker: WorkerNumber,
+    /// The process and its pid. `None`: it is being started, and may be at work already.
+    pub(super) process: Option<(ProcessId, u32)>,
+}
+
 /// See the module.
 pub(super) struct Hub {
     pub(super) segment: &'static Segment,
@@ -34,8 +42,8 @@ pub(super) struct Hub {
     ledger: Mutex<Ledger>,
     /// Raised whenever something was entered: the one who reads may be somebody else now.
     pub(super) epoch: AtomicU64,
-    /// Who sits where, and his pid. Locked behind the ledger, never the other way round.
-    seats: Mutex<Vec<Option<(ProcessId, u32)>>>,
+    /// Who sits where. Locked behind the ledger, never the other way round.
+    seats: Mutex<Vec<Option<Seated>>>,
     pub(super) registration: Mutex<Registration>,
     pub(super) knock: OnceLock<Waker>,
 }
@@ -194,17 +202,19 @@ impl Hub {
         waited.map(drop).map_err(|_| SubmitError::Full)
     }
 
-    /// Who has this task in his hands.
-    pub(super) fn worker_of(&self, id: TaskId) -> Option<ProcessId> {
+    /// Notes at its seat that this worker is killed. Called with the ledger open, so that the place of its task
+    /// is not another's before. `None`: it is dead and buried.
+    pub(super) fn doom_worker(&self, worker: WorkerNumber) -> Option<Seated> {
         let seats = self.seats();
-        let mut seats = seats.iter().enumerate();
-        seats.find_map(|(number, seat)| {
-            let (at, _) = self.board.seat(number as u32)?.at_work()?;
-            seat.filter(|_| at == id).map(|(process, _)| process)
-        })
+        let (number, seated) = seats.iter().enumerate().find_map(|(number, seated)| {
+            let seated = (*seated)?;
+            (seated.worker == worker).then_some((number, seated))
+        })?;
+        self.board.seat(number as u32).iter().for_each(Seat::doom);
+        Some(seated)
     }
 
-    pub(super) fn seats(&self) -> MutexGuard<'_, Vec<Option<(ProcessId, u32)>>> {
+    pub(super) fn seats(&self) -> MutexGuard<'_, Vec<Option<Seated>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

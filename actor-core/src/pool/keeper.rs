@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
-use super::board::Stand;
+use super::board::WorkerNumber;
 use super::error::TaskError;
-use super::hub::{Bell, Hub};
+use super::hub::{Bell, Hub, Seated};
 use super::ledger::Phase;
 use super::options::Crew;
 use crate::exit::{ExitReport, KilledBy};
@@ -29,6 +29,7 @@ use crate::wait::{self, Waitable};
 
 /// A worker, as the keeper has it.
 pub(super) struct Member {
+    worker: WorkerNumber,
     process: Process<Result<(), String>>,
     monitor: Option<Monitor>,
     /// The item for which it is killed.
@@ -36,9 +37,9 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(process: Process<Result<(), String>>) -> Member {
+    fn new(worker: WorkerNumber, process: Process<Result<(), String>>) -> Member {
         let monitor = link::monitor(&process).ok();
-        Member { process, monitor, timed: None }
+        Member { worker, process, monitor, timed: None }
     }
 
     fn is_dead(&self) -> bool {
@@ -65,6 +66,8 @@ pub(super) struct Keeper {
     pub(super) hub: Arc<Hub>,
     pub(super) crew: Crew,
     pub(super) members: Vec<Option<Member>>,
+    /// Workers that were started.
+    pub(super) started: u32,
     /// Workers in a row that did not come up.
     pub(super) failures: u32,
     pub(super) has_killed: bool,
@@ -129,8 +132,8 @@ impl Keeper {
     fn fill(&mut self) {
         for number in 0..self.members.len() {
             while self.members[number].is_none() && self.wants_workers() {
-                match self.crew.start(number as u32) {
-                    Ok(process) => self.take_in(number, process),
+                match self.start(number) {
+                    Ok(()) => self.hub.open().tally.restarts += 1,
                     Err(error) => self.could_not_start(&error),
                 }
             }
@@ -138,26 +141,54 @@ impl Keeper {
         self.count();
     }
 
-    fn take_in(&mut self, number: usize, process: Process<Result<(), String>>) {
-        let mut ledger = self.hub.open();
-        ledger.tally.restarts += 1;
-        self.hub.seats()[number] = Some((process.id(), process.pid()));
+    /// Starts a worker at this seat, which is free.
+    ///
+    /// # Errors
+    /// It did not come up.
+    pub(super) fn start(&mut self, number: usize) -> Result<(), SpawnError> {
+        let worker = WorkerNumber::new(self.started);
+        self.started = self.started.wrapping_add(1);
+        // Before it can have a task: whoever gives that up finds whom it means.
+        self.hub.seats()[number] = Some(Seated { worker, process: None });
+        let started = self.crew.start(number as u32, worker);
+        let ledger = self.hub.open();
+        let process = match started {
+            Ok(process) => process,
+            Err(error) => {
+                drop(ledger);
+                // It may have begun all the same.
+                self.hub.bury(number as u32, None, &self.report_of(&error));
+                return Err(error);
+            }
+        };
+        self.hub.seats()[number] = Some(Seated { worker, process: Some((process.id(), process.pid())) });
+        let seat = self.hub.board.seat(number as u32);
         drop(ledger);
-        self.members[number] = Some(Member::new(process));
+        let member = Member::new(worker, process);
+        // Doomed before anybody knew its process: nobody else kills it.
+        if seat.is_some_and(|seat| seat.is_doomed()) {
+            member.kill(KilledBy::User);
+        }
+        self.members[number] = Some(member);
+        Ok(())
     }
 
     fn could_not_start(&mut self, error: &SpawnError) {
         self.failures += 1;
         if self.crew.initializer_retries < self.failures {
-            let report = match error {
-                SpawnError::Died { report } => (**report).clone(),
-                other => ExitReport {
-                    reason: crate::exit::ExitReason::Failed(other.to_string()),
-                    ..ExitReport::no_proc(self.crew.name.clone(), None)
-                },
-            };
-            self.break_up(&Arc::new(report));
+            self.break_up(&self.report_of(error));
         }
+    }
+
+    /// How a worker ended that has not come up.
+    fn report_of(&self, error: &SpawnError) -> Arc<ExitReport> {
+        Arc::new(match error {
+            SpawnError::Died { report } => (**report).clone(),
+            other => ExitReport {
+                reason: crate::exit::ExitReason::Failed(other.to_string()),
+                ..ExitReport::no_proc(self.crew.name.clone(), None)
+            },
+        })
     }
 
     /// The pool has its error, and no worker is started any more.
@@ -198,9 +229,12 @@ impl Keeper {
                 continue;
             }
             let Some((id, attempt)) = seat.at_work() else { continue };
+            // With the ledger open, the place of the task is not another's before the seat has its mark.
+            let ledger = self.hub.open();
             // It may have gone on meanwhile.
-            if seat.due().load(Acquire) == due && self.hub.board.change(id, Stand::Running, Stand::Timed(attempt.item))
-            {
+            if seat.due().load(Acquire) == due && self.hub.board.time_out(id, member.worker, attempt.item) {
+                seat.doom();
+                drop(ledger);
                 member.timed = Some(attempt.item);
                 member.kill(KilledBy::KillAfter);
             }

@@ -6,6 +6,7 @@
 //! woken is noted, and done by whoever has let go of the lock.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::Thread;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use super::board::TaskId;
 use super::error::{SubmitError, TaskError};
+use super::message::{failures, skip_outcomes};
+use super::runs::Runs;
 use crate::exit::ExitReport;
 
 /// All that the process with the pool knows of its tasks.
@@ -77,8 +80,8 @@ pub(super) struct Pending {
     pub(super) count: u32,
     pub(super) retries: u32,
     pub(super) timeout: Option<Duration>,
-    /// Items whose results are here, if not all at once.
-    got: Vec<(u32, u32)>,
+    /// Items whose results are here.
+    got: Runs,
     missing: u32,
     /// Nobody wants it any more, for this reason.
     pub(super) doom: Option<TaskError>,
@@ -86,11 +89,7 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) fn new(job: u64, first: u64, count: u32, retries: u32, timeout: Option<Duration>) -> Pending {
-        Pending { job, first, count, retries, timeout, got: Vec::new(), missing: count, doom: None }
-    }
-
-    fn has(&self, item: u32) -> bool {
-        self.got.iter().any(|(first, count)| (*first..first + count).contains(&item))
+        Pending { job, first, count, retries, timeout, got: Runs::default(), missing: count, doom: None }
     }
 }
 
@@ -114,6 +113,23 @@ pub(super) enum What {
     Outcomes(Vec<u8>, usize),
     /// All of them have the same.
     Error(TaskError),
+}
+
+impl What {
+    /// What these items have of it, which begins with the item `first`, of a task that begins with `start` in
+    /// its job; and how many of them are no values.
+    fn part(&self, start: u64, first: u32, run: Range<u32>) -> (Part, u32) {
+        let count = run.end - run.start;
+        let (what, failed) = match self {
+            What::Error(error) => (What::Error(error.clone()), count),
+            What::Outcomes(bytes, at) => {
+                // What is not there is damaged for who reads it.
+                let at = skip_outcomes(bytes, *at, run.start - first).unwrap_or(bytes.len());
+                (What::Outcomes(bytes.clone(), at), failures(bytes, at, count))
+            }
+        };
+        (Part { first: start + u64::from(run.start), count, what }, failed)
+    }
 }
 
 struct Follower {
@@ -212,24 +228,31 @@ impl Ledger {
         self.timeouts.keys().next().copied()
     }
 
-    /// What has become of some items. True: that was all of the task. Results that came before are passed
-    /// over.
+    /// What has become of some items. True: that was all of the task. Items that have a result keep it, and
+    /// the others of a part get theirs: a worker that goes on for a dead one may begin with an item that was
+    /// finished.
     pub(super) fn settle(&mut self, id: TaskId, first: u32, count: u32, failed: u32, what: What) -> bool {
         let Some(task) = self.task(id) else { return false };
-        let in_bounds = first.checked_add(count).is_some_and(|end| end <= task.count);
-        if !in_bounds || count == 0 || task.has(first) {
+        let Some(end) = first.checked_add(count).filter(|end| *end <= task.count) else { return false };
+        let news = task.got.missing_in(first..end);
+        if news.is_empty() {
             return false;
         }
-        task.missing = task.missing.saturating_sub(count);
-        let is_done = task.missing == 0;
-        if !is_done {
-            task.got.push((first, count));
-        }
-        let (job, part) = (task.job, Part { first: task.first + u64::from(first), count, what });
-        self.tally.done += u64::from(count);
-        self.tally.failed += u64::from(failed);
-        if let Some(job) = self.jobs.get_mut(&job) {
-            job.parts.push(part);
+        task.got.add(first..end);
+        task.missing -= news.iter().map(|run| run.end - run.start).sum::<u32>();
+        let (job, start, is_done) = (task.job, task.first, task.missing == 0);
+        let parts: Vec<(Part, u32)> = match news.as_slice() {
+            [all] if *all == (first..end) => {
+                vec![(Part { first: start + u64::from(first), count, what }, failed.min(count))]
+            }
+            runs => runs.iter().map(|run| what.part(start, first, run.clone())).collect(),
+        };
+        for (part, failed) in parts {
+            self.tally.done += u64::from(part.count);
+            self.tally.failed += u64::from(failed);
+            if let Some(job) = self.jobs.get_mut(&job) {
+                job.parts.push(part);
+            }
         }
         if is_done {
             self.remove(id);
@@ -241,10 +264,8 @@ impl Ledger {
     /// Gives all items of a task that have no result this one.
     pub(super) fn settle_rest(&mut self, id: TaskId, error: &TaskError) {
         let Some(task) = self.task(id) else { return };
-        let missing: Vec<u32> = (0..task.count).filter(|item| !task.has(*item)).collect();
-        for item in missing {
-            self.settle(id, item, 1, 1, What::Error(error.clone()));
-        }
+        let count = task.count;
+        self.settle(id, 0, count, count, What::Error(error.clone()));
     }
 
     fn remove(&mut self, id: TaskId) -> Option<Pending> {
@@ -376,6 +397,48 @@ mod tests {
         assert!(!ledger.settle(ids[0], 2, 2, 0, outcomes()));
         assert_eq!(ledger.take_parts(job).len(), 2);
         assert_eq!(ledger.tally.done, 4);
+    }
+
+    /// A worker has died between two items, and who goes on for it has done the last finished one again.
+    #[test]
+    fn what_comes_twice_in_part_counts_for_the_rest() {
+        let outcome = |kind: u8| [kind, 1, 0, 0, 0, 7];
+        let bytes = |kinds: &[u8]| What::Outcomes(kinds.iter().flat_map(|kind| outcome(*kind)).collect(), 0);
+        for is_first_first in [true, false] {
+            let (mut ledger, job, ids) = ledger(&[4]);
+            let mut steps = [(0, bytes(&[0, 0, 0])), (2, bytes(&[1, 1]))];
+            if !is_first_first {
+                steps.reverse();
+            }
+            let settled = steps.map(|(first, what)| {
+                let What::Outcomes(all, _) = &what else { unreachable!() };
+                let (count, failed) = ((all.len() / 6) as u32, failures(all, 0, 9));
+                ledger.settle(ids[0], first, count, failed, what)
+            });
+            assert_eq!(settled, [false, true]);
+            assert!(ledger.is_settled(job));
+            assert_eq!((ledger.tally.done, ledger.tally.failed), (4, if is_first_first { 1 } else { 2 }));
+            let mut items = Vec::new();
+            for part in ledger.take_parts(job) {
+                let What::Outcomes(bytes, at) = part.what else { unreachable!() };
+                let kinds = (0..part.count).map(|n| bytes[skip_outcomes(&bytes, at, n).unwrap()]);
+                items.extend((part.first..).zip(kinds));
+            }
+            items.sort_unstable();
+            let third = if is_first_first { 0 } else { 1 };
+            assert_eq!(items, [(0, 0), (1, 0), (2, third), (3, 1)]);
+        }
+    }
+
+    /// One by one, each beside all before it, a large task would take minutes.
+    #[test]
+    fn a_large_task_is_given_up_in_one_go() {
+        let (mut ledger, job, ids) = ledger(&[1_000_000]);
+        ledger.settle(ids[0], 500_000, 1, 0, outcomes());
+        ledger.settle_rest(ids[0], &TaskError::Cancelled);
+        assert!(ledger.is_settled(job));
+        assert_eq!((ledger.tally.done, ledger.tally.failed), (1_000_000, 999_999));
+        assert_eq!(ledger.take_parts(job).len(), 3);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(super) fn raw<A, R>(function: Function<A, R>) -> Result<u64, EncodeError> {
 }
 
 const NUMBERS: usize = 16;
+/// Bytes in front of each item.
+const LENGTH: usize = 4;
 
 /// A task under construction.
 pub(super) struct Draft {
@@ -98,6 +100,10 @@ impl Task {
         let [index, generation, count, head] = numbers(bytes)?;
         let items = NUMBERS.checked_add(head as usize)?;
         let head = wire::decode(bytes.get(NUMBERS..items)?).ok()?;
+        // Each item has its length at least: a count that nobody could have sent would keep a worker for ever.
+        if ((bytes.len() - items) / LENGTH) < count as usize {
+            return None;
+        }
         Some(Task { id: TaskId { index, generation }, count, head, items })
     }
 }
@@ -175,6 +181,22 @@ pub(super) fn outcome(bytes: &[u8], at: usize) -> Option<(Outcome, Range<usize>,
         _ => return None,
     };
     item(bytes, at + 1).map(|(range, next)| (outcome, range, next))
+}
+
+/// Where the outcome begins that comes so many behind this one. `None`: there are not as many.
+pub(super) fn skip_outcomes(bytes: &[u8], at: usize, count: u32) -> Option<usize> {
+    (0..count).try_fold(at, |at, _| Some(outcome(bytes, at)?.2))
+}
+
+/// How many of so many outcomes from this one on are no values, as far as they can be read.
+pub(super) fn failures(bytes: &[u8], mut at: usize, count: u32) -> u32 {
+    let mut failed = 0;
+    for _ in 0..count {
+        let Some((kind, _, next)) = outcome(bytes, at) else { break };
+        failed += u32::from(kind != Outcome::Returned);
+        at = next;
+    }
+    failed
 }
 
 /// Appends an outcome whose bytes `write` appends.

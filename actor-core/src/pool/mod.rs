@@ -58,6 +58,7 @@ mod message;
 mod options;
 mod recycling;
 mod run;
+mod runs;
 mod task;
 mod tasks;
 mod waiting;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::board::Board;
+use super::board::{Board, WorkerNumber};
 use super::error::{StartError, SubmitError};
 use super::handle::Pool;
 use super::hub::Hub;
-use super::keeper::{Keeper, Member};
+use super::keeper::Keeper;
 use super::message;
 use super::recycling::Limits;
 use super::tasks::Tasks;
@@ -144,12 +144,8 @@ impl Options {
         let crew = Crew::new(self, wiring, owner);
         let members = (0..workers).map(|_| None).collect();
         // From here on it is the keeper that leaves nothing behind.
-        let mut keeper = Keeper { hub: hub.clone(), crew, members, failures: 0, has_killed: false };
-        for number in 0..workers {
-            let process = keeper.crew.start(number as u32)?;
-            hub.seats()[number] = Some((process.id(), process.pid()));
-            keeper.members[number] = Some(Member::new(process));
-        }
+        let mut keeper = Keeper { hub: hub.clone(), crew, members, started: 0, failures: 0, has_killed: false };
+        (0..workers).try_for_each(|number| keeper.start(number))?;
         hub.open().tally.workers = workers;
         let thread = std::thread::Builder::new().name("pool-keeper".into());
         let thread = thread.spawn(move || keeper.run()).map_err(StartError::Thread)?;
@@ -206,7 +202,11 @@ impl Crew {
     ///
     /// # Errors
     /// It has not begun.
-    pub(super) fn start(&self, seat: u32) -> Result<Process<Result<(), String>>, process::SpawnError> {
+    pub(super) fn start(
+        &self,
+        seat: u32,
+        worker: WorkerNumber,
+    ) -> Result<Process<Result<(), String>>, process::SpawnError> {
         let options = process::Options {
             // A pool ends with who has it: nobody waits for what it has not asked for.
             daemon: true,
@@ -218,6 +218,7 @@ impl Crew {
         let assignment = Assignment {
             wiring: self.wiring.another(),
             seat,
+            worker,
             owner: self.owner,
             initializer: self.initializer.clone(),
             limits: self.limits,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::board::{AREA_BYTES, Attempt, Board, Seat, Stand, TaskId};
+use super::board::{AREA_BYTES, Attempt, Board, Seat, Stand, TaskId, WorkerNumber};
 use super::message::{OUTCOMES, Outcome, Results, Task, item};
 use super::options::Initializer;
 use super::recycling::{Limits, Progress};
@@ -26,6 +26,7 @@ use crate::time::{Deadline, Moment};
 pub(super) struct Assignment {
     pub(super) wiring: Wiring,
     pub(super) seat: u32,
+    pub(super) worker: WorkerNumber,
     pub(super) owner: ProcessId,
     pub(super) initializer: Option<Initializer>,
     pub(super) limits: Limits,
@@ -36,7 +37,7 @@ pub(super) struct Assignment {
 /// # Errors
 /// The initializer has failed; the text says how.
 pub(super) fn work(assignment: Assignment) -> Result<(), String> {
-    let Assignment { wiring, seat, owner, initializer, limits } = assignment;
+    let Assignment { wiring, seat, worker, owner, initializer, limits } = assignment;
     if owner != ProcessId::MAIN {
         follow(owner, wiring.another())?;
     }
@@ -48,7 +49,7 @@ pub(super) fn work(assignment: Assignment) -> Result<(), String> {
     run::listen_to_panics();
     let progress = Progress::new(limits, &wiring.board);
     let tasks = Tasks::new(wiring.tasks, wiring.board.another());
-    Worker { tasks, results: wiring.results, board: wiring.board, seat, progress }.work();
+    Worker { tasks, results: wiring.results, board: wiring.board, number: worker, seat, progress }.work();
     Ok(())
 }
 
@@ -69,6 +70,7 @@ struct Worker {
     tasks: Tasks,
     results: RawQueue,
     board: Board,
+    number: WorkerNumber,
     seat: Seat,
     progress: Progress,
 }
@@ -97,7 +99,8 @@ impl Worker {
 
     fn task(&mut self, task: &Task, mut buffers: Run) -> Run {
         let Task { id, count, head, items } = *task;
-        let Some(mut attempt) = self.board.claim(id, head.retries, count, &self.seat) else { return buffers };
+        let limits = (head.retries, count);
+        let Some(mut attempt) = self.board.claim(id, limits, self.number, &self.seat) else { return buffers };
         self.seat.begun().fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (Some(entry), Some(mut next)) = (head.entry.get(), skip(&buffers.task, items, attempt.item)) else {
             return buffers;
@@ -106,7 +109,7 @@ impl Worker {
         buffers.function = head.function;
         while attempt.item < count {
             self.seat.due().store(due(head.timeout), std::sync::atomic::Ordering::Relaxed);
-            if !self.board.begin(id, attempt, &self.seat) {
+            if !self.board.begin(id, attempt, self.number, &self.seat) {
                 self.wait_if_doomed(id);
                 return buffers;
             }
@@ -115,9 +118,9 @@ impl Worker {
             let at = buffers.results.len();
             buffers = entry(buffers);
             outbox.add(self, &mut buffers, at);
-            attempt = Attempt { item: attempt.item + 1, number: 1 };
+            attempt = Attempt::first(attempt.item + 1);
         }
-        if !self.board.change(id, Stand::Running, Stand::Ended) {
+        if !self.board.change(id, Stand::Running(self.number), Stand::Ended) {
             // Or its last results were sent already, and entered.
             self.wait_if_doomed(id);
         }
@@ -127,7 +130,7 @@ impl Worker {
 
     /// A worker that was given up is about to be killed, and does nothing else until then.
     fn wait_if_doomed(&self, id: TaskId) {
-        while self.board.stand(id).is_some_and(Stand::is_doom) {
+        while self.board.is_doomed(id, self.number, &self.seat) {
             std::thread::park();
         }
     }

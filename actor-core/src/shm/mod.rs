@@ -26,7 +26,7 @@ pub(crate) mod lock;
 pub(crate) mod log_ring;
 mod log_track;
 #[cfg(test)]
-mod models;
+pub(crate) mod models;
 pub(crate) mod order;
 pub(crate) mod ordered;
 pub(crate) mod payload;

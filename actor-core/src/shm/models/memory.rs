@@ -21,7 +21,7 @@ use crate::time::Deadline;
 const STEPS_MAX: u32 = 64;
 
 /// Runs `model` in every interleaving with at most so many preemptions.
-pub(super) fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut checker = loom::model::Builder::new();
     checker.preemption_bound = Some(preemptions);
     checker.check(model);
@@ -29,7 +29,7 @@ pub(super) fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static
 
 /// Checks `model` with a participant that has 0 steps to live, then 1, and so on, until no
 /// interleaving kills it any more. The model says whether it did.
-pub(super) fn check_deaths(preemptions: usize, model: impl Fn(u32) -> bool + Copy + Send + Sync + 'static) {
+pub(crate) fn check_deaths(preemptions: usize, model: impl Fn(u32) -> bool + Copy + Send + Sync + 'static) {
     for steps in 0..STEPS_MAX {
         let has_died = Arc::new(AtomicBool::new(false));
         let note = has_died.clone();
@@ -46,13 +46,16 @@ struct Killed;
 
 loom::thread_local! {
     static STEPS_LEFT: Cell<u32> = Cell::new(u32::MAX);
+    /// Killed, and on the way out: what its destructors would still do is not done.
+    static IS_DEAD: Cell<bool> = Cell::new(false);
 }
 
 /// Runs `life` with so many steps to live. `None`: it was killed on the way.
-pub(super) fn mortal<T>(steps: u32, life: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn mortal<T>(steps: u32, life: impl FnOnce() -> T) -> Option<T> {
     STEPS_LEFT.with(|left| left.set(steps));
     let end = catch_unwind(AssertUnwindSafe(life));
     STEPS_LEFT.with(|left| left.set(u32::MAX));
+    IS_DEAD.with(|is_dead| is_dead.set(false));
     match end {
         Ok(value) => Some(value),
         Err(payload) if payload.is::<Killed>() => None,
@@ -60,17 +63,24 @@ pub(super) fn mortal<T>(steps: u32, life: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// About to change shared memory: this may be the end.
-fn step() {
+/// About to change shared memory: this may be the end. False: that was before, and nothing is changed.
+fn step() -> bool {
+    if IS_DEAD.with(Cell::get) {
+        return false;
+    }
     STEPS_LEFT.with(|left| match left.get() {
         u32::MAX => {}
-        0 => resume_unwind(Box::new(Killed)),
+        0 => {
+            IS_DEAD.with(|is_dead| is_dead.set(true));
+            resume_unwind(Box::new(Killed))
+        }
         steps => left.set(steps - 1),
     });
+    true
 }
 
 /// The checker's memory.
-pub(super) struct Checked;
+pub(crate) struct Checked;
 
 impl Memory for Checked {
     type Word64 = Word64;
@@ -81,7 +91,9 @@ impl Memory for Checked {
     }
 
     fn sleep(word: &Futex, expected: u32, deadline: Deadline) -> bool {
-        step();
+        if !step() {
+            return false;
+        }
         let is_woken = word.sleep(expected, deadline != Deadline::Never);
         // Chosen, and dead before it can do anything about it.
         step();
@@ -89,13 +101,13 @@ impl Memory for Checked {
     }
 
     fn wake(word: &Futex, count: u32) -> usize {
-        step();
-        word.wake(count)
+        if step() { word.wake(count) } else { 0 }
     }
 
     fn ring_doorbells(_: u64) {
-        step();
-        DOORBELL.ring();
+        if step() {
+            DOORBELL.ring();
+        }
     }
 }
 
@@ -105,14 +117,14 @@ loom::lazy_static! {
 }
 
 /// The doorbell of the process with async waiters.
-pub(super) fn doorbell() -> &'static Futex {
+pub(crate) fn doorbell() -> &'static Futex {
     &DOORBELL
 }
 
-pub(super) struct Word64(AtomicU64);
+pub(crate) struct Word64(AtomicU64);
 
 impl Word64 {
-    pub(super) fn new(value: u64) -> Word64 {
+    pub(crate) fn new(value: u64) -> Word64 {
         Word64(AtomicU64::new(value))
     }
 }
@@ -121,7 +133,7 @@ impl Word64 {
 /// step against a wake, a wake chooses sleepers in their order, and one that was chosen is awake.
 /// Whose time is up was either chosen before or is chosen no more. There is one deadline for all who
 /// have any, and [`Futex::expire`] is its moment.
-pub(super) struct Futex {
+pub(crate) struct Futex {
     value: AtomicU32,
     sleepers: Mutex<Sleepers>,
     woken: Condvar,
@@ -143,7 +155,7 @@ struct Sleeper {
 }
 
 impl Futex {
-    pub(super) fn new(value: u32) -> Futex {
+    pub(crate) fn new(value: u32) -> Futex {
         Futex { value: AtomicU32::new(value), sleepers: Mutex::default(), woken: Condvar::new() }
     }
 
@@ -166,7 +178,7 @@ impl Futex {
     }
 
     /// The time is up for all who have a deadline, asleep or not yet.
-    pub(super) fn expire(&self) {
+    pub(crate) fn expire(&self) {
         let mut sleepers = self.sleepers.lock().unwrap();
         sleepers.is_late = true;
         let late: Vec<u32> = sleepers.asleep.iter().filter(|it| it.has_deadline).map(|it| it.number).collect();
@@ -186,7 +198,7 @@ impl Futex {
     }
 
     /// Changes the value and wakes everybody, as a doorbell is rung.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         self.value.fetch_add(1, Ordering::AcqRel);
         self.wake(u32::MAX);
     }
@@ -199,24 +211,24 @@ macro_rules! impl_word {
                 self.$inner.load(order)
             }
             fn store(&self, value: $value, order: Ordering) {
-                step();
-                self.$inner.store(value, order)
+                if step() {
+                    self.$inner.store(value, order)
+                }
             }
             fn compare_exchange(&self, current: $value, new: $value, success: Ordering) -> Result<$value, $value> {
-                step();
+                if !step() {
+                    return Err(self.$inner.load(Acquire));
+                }
                 self.$inner.compare_exchange(current, new, success, Acquire)
             }
             fn fetch_add(&self, value: $value, order: Ordering) -> $value {
-                step();
-                self.$inner.fetch_add(value, order)
+                if step() { self.$inner.fetch_add(value, order) } else { self.$inner.load(Acquire) }
             }
             fn fetch_or(&self, value: $value, order: Ordering) -> $value {
-                step();
-                self.$inner.fetch_or(value, order)
+                if step() { self.$inner.fetch_or(value, order) } else { self.$inner.load(Acquire) }
             }
             fn fetch_and(&self, value: $value, order: Ordering) -> $value {
-                step();
-                self.$inner.fetch_and(value, order)
+                if step() { self.$inner.fetch_and(value, order) } else { self.$inner.load(Acquire) }
             }
         }
     };

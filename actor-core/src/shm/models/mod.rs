@@ -20,7 +20,7 @@ mod garbage;
 mod hands;
 mod logs;
 mod mailbox;
-mod memory;
+pub(crate) mod memory;
 mod permits;
 mod queue;
 mod ring;
