@@ -141,7 +141,7 @@ impl Barrier {
         }
         let arrival = Arrival { place, round: main.round() };
         // Dead here: it has a place in no round. Dead behind it: it has arrived, and breaks the barrier.
-        self.places[place as usize].store(Place::arrived(me, arrival.round).0, Release);
+        self.put(place, Place::arrived(me, arrival.round).0);
         Mapped::fence();
         // The last of those who arrive sees all others: each looks after he has written.
         let is_full = self.places.iter().all(|place| Place(place.load(Acquire)).has_arrived_in(arrival.round));
@@ -163,7 +163,7 @@ impl Barrier {
     pub(crate) fn look(self, arrival: Arrival) -> Option<Option<Ended>> {
         let main = self.main();
         // Behind the main word: whoever has changed that since has told this place before.
-        let place = Place(self.places[arrival.place as usize].load(Acquire));
+        let place = self.places.get(arrival.place as usize).map_or(Place(FREE), |place| Place(place.load(Acquire)));
         match (place.told(), main.round().wrapping_sub(arrival.round)) {
             (Some(ended), _) => Some(Some(ended)),
             (None, 0) => None,
@@ -174,8 +174,13 @@ impl Barrier {
 
     /// Frees a place that is this caller's.
     pub(crate) fn leave(self, place: u32) {
-        self.places[place as usize].store(FREE, Release);
+        self.put(place, FREE);
         self.room.event().notify_each();
+    }
+
+    /// Where somebody has written how many places there are, there may be fewer by now.
+    fn put(self, place: u32, word: u64) {
+        self.places.get(place as usize).iter().for_each(|place| place.store(word, Release));
     }
 
     /// Breaks the round of this arrival, unless it has ended. Then [`Barrier::look`] tells how.
@@ -386,6 +391,23 @@ mod tests {
         assert_eq!(barrier.places[first.place as usize].load(Relaxed), FREE);
         barrier.reset(B);
         assert!(!barrier.recover(dead, false) && barrier.recover(dead, true), "in good order, and not");
+    }
+
+    /// Somebody has written how many places there are: who has one that is not there waits, or gives up.
+    #[test]
+    fn a_place_beyond_the_end_is_nobodys() {
+        let (handle, barrier) = made(2);
+        let first = waits(barrier, A);
+        let second = Arrival { place: 1, ..first };
+        handle.window().unwrap().memory::<AtomicU64>(PARTIES_AT).store(0, Relaxed);
+        let barrier = of(handle.window().unwrap()).unwrap();
+        for arrival in [first, second] {
+            barrier.arrive(arrival.place, A);
+            barrier.give_up(arrival, End::TimedOut, A);
+            assert!(barrier.look(arrival).is_some());
+            barrier.leave(arrival.place);
+        }
+        assert!(barrier.broken().is_some() && barrier.waiting() == 0);
     }
 
     #[test]

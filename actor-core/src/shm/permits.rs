@@ -62,16 +62,21 @@ impl<M: Memory> Permits<'_, M> {
 
     /// Gives a permit back. False: it was not this process's.
     pub(crate) fn give_back(&self, at: u32, me: Participant) -> bool {
-        if self.words[at as usize].compare_exchange(held(me), FREE, AcqRel).is_err() {
-            return false;
+        let is_freed = self.change(at, held(me), FREE);
+        if is_freed {
+            self.tell_freed(at);
         }
-        self.tell_freed(at);
-        true
+        is_freed
     }
 
     /// Has a permit of this process be no more. False: it was not this process's.
     pub(crate) fn forget(&self, at: u32, me: Participant) -> bool {
-        self.words[at as usize].compare_exchange(held(me), ABSENT, AcqRel).is_ok()
+        self.change(at, held(me), ABSENT)
+    }
+
+    fn change(&self, at: u32, from: u64, to: u64) -> bool {
+        // There may be fewer by now, where somebody has written how many there are.
+        self.words.get(at as usize).is_some_and(|word| word.compare_exchange(from, to, AcqRel).is_ok())
     }
 
     /// Makes a permit, free. False: there are as many as there can be.
@@ -202,5 +207,17 @@ mod tests {
         let window = handle.window().unwrap();
         window.memory::<AtomicU32>(4).store(u32::MAX, Relaxed);
         assert!(of(window).unwrap().words.len() <= 16);
+    }
+
+    /// Somebody has written how many there are: what others hold is not there any more.
+    #[test]
+    fn a_permit_beyond_the_end_is_nobodys() {
+        let handle = made(2, 2);
+        let window = handle.window().unwrap();
+        let held = [of(window).unwrap().claim(A).unwrap(), of(window).unwrap().claim(A).unwrap()];
+        window.memory::<AtomicU32>(4).store(0, Relaxed);
+        let permits = of(window).unwrap();
+        assert!(held.into_iter().all(|at| !permits.give_back(at, A) && !permits.forget(at, A)));
+        assert!(permits.claim(A).is_none() && !permits.add() && !recover(window, A));
     }
 }
