@@ -34,17 +34,20 @@
 //!
 //! Nothing here waits, or knows what a message means.
 
+pub(super) mod word;
+
 use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 
+use self::word::{EndWord, HOPS_MASK, State};
 use super::handle::Handle;
 use super::layout::SlotHead;
 use super::payload::Meta;
 use super::segment::{Segment, attached};
 use super::slots::{SlotWord, State as SlotState};
 use super::window::{Kind, Window, flags, has_flags, raise_flags};
-use crate::id::{Participant, ProcessId, WindowId};
+use crate::id::{ProcessId, WindowId};
 
 /// One end as it was written into a message, or as a process has it: good for this hop only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,66 +74,6 @@ pub(crate) enum Fate {
     Lost,
 }
 
-/// The word of an end: `state:3 | participant:14 | hops:15 | generation:32`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct EndWord(u64);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// The pipe is being made.
-    None = 0,
-    Owned = 1,
-    UnderWay = 2,
-    Closed = 3,
-    Dead = 4,
-    Lost = 5,
-}
-
-const HOPS_MASK: u16 = 0x7fff;
-
-impl EndWord {
-    const PARTICIPANT_SHIFT: u32 = 3;
-    const HOPS_SHIFT: u32 = 17;
-    const GENERATION_SHIFT: u32 = 32;
-
-    const fn new(state: State, process: Option<ProcessId>, hops: u16) -> EndWord {
-        let (participant, generation) = match process {
-            Some(process) => (process.participant, process.generation),
-            None => (Participant::NOBODY, 0),
-        };
-        EndWord(
-            state as u64
-                | (participant.0 as u64) << Self::PARTICIPANT_SHIFT
-                | ((hops & HOPS_MASK) as u64) << Self::HOPS_SHIFT
-                | (generation as u64) << Self::GENERATION_SHIFT,
-        )
-    }
-
-    const fn state(self) -> State {
-        match self.0 & 0b111 {
-            1 => State::Owned,
-            2 => State::UnderWay,
-            3 => State::Closed,
-            4 => State::Dead,
-            5 => State::Lost,
-            _ => State::None,
-        }
-    }
-
-    const fn process(self) -> ProcessId {
-        let participant = Participant((self.0 >> Self::PARTICIPANT_SHIFT) as u16 & ((1 << Participant::BITS) - 1));
-        ProcessId { participant, generation: (self.0 >> Self::GENERATION_SHIFT) as u32 }
-    }
-
-    const fn hops(self) -> u16 {
-        (self.0 >> Self::HOPS_SHIFT) as u16 & HOPS_MASK
-    }
-
-    const fn is_over(self) -> bool {
-        matches!(self.state(), State::Closed | State::Dead | State::Lost)
-    }
-}
-
 impl End {
     /// Both ends of a pipe that was made just now are this process's.
     pub(crate) fn both(window: &Window) -> (End, End) {
@@ -151,23 +94,20 @@ impl End {
     /// Takes the end out of the message that had it, for this process, which is attached. What is returned
     /// is void if another copy was taken before, or the end is no more.
     pub(crate) fn take(self, window: &Window) -> End {
-        let taken = End { hops: self.next_hop(), ..self };
-        if self.change(window, taken.owned(me(window.segment))) { taken } else { self }
+        let taken = End { hops: EndWord::next_hop(self.hops), ..self };
+        let is_taken = EndWord::take(window.end_word(self.side), self.hops, taken.owned(me(window.segment)));
+        if is_taken { taken } else { self }
     }
 
     /// The message that this was written in was accepted, and has the end.
     pub(crate) fn let_go(self) {
         let Some(window) = attached().and_then(|segment| Window::look(segment, self.pipe, Kind::Pipe)) else { return };
-        let under_way = EndWord::new(State::UnderWay, None, self.hops);
-        let owned = self.owned(me(window.segment));
-        let _ = window.end_word(self.side).compare_exchange(owned.0, under_way.0, AcqRel, Acquire);
+        EndWord::let_go(window.end_word(self.side), me(window.segment), self.hops);
     }
 
     /// This process is done with the end, if it has it.
     pub(crate) fn close(self, window: &Window) {
-        let closed = EndWord::new(State::Closed, None, self.hops);
-        let owned = self.owned(me(window.segment));
-        if window.end_word(self.side).compare_exchange(owned.0, closed.0, AcqRel, Acquire).is_ok() {
+        if EndWord::close(window.end_word(self.side), me(window.segment), self.hops) {
             window.end_pipe(self.side);
         }
     }
@@ -177,31 +117,13 @@ impl End {
         // Attached: dead before the flags are raised, the repair raises them.
         let handle = Handle::from_id(self.pipe, Kind::Pipe);
         let Some(window) = handle.window() else { return };
-        if self.change(window, EndWord::new(State::Lost, None, self.hops)) {
+        if EndWord::take(window.end_word(self.side), self.hops, EndWord::new(State::Lost, None, self.hops)) {
             window.end_pipe(self.side);
         }
     }
 
-    /// Changes the word if a message has the end, or its sender, who has not yet let it go.
-    fn change(self, window: &Window, to: EndWord) -> bool {
-        let word = window.end_word(self.side);
-        let mut seen = EndWord(word.load(Acquire));
-        while matches!(seen.state(), State::Owned | State::UnderWay) && seen.hops() == self.hops {
-            match word.compare_exchange(seen.0, to.0, AcqRel, Acquire) {
-                Ok(_) => return true,
-                Err(now) => seen = EndWord(now),
-            }
-        }
-        false
-    }
-
     fn owned(self, process: ProcessId) -> EndWord {
-        EndWord::new(State::Owned, Some(process), self.hops)
-    }
-
-    /// Zero stands for no hop.
-    fn next_hop(self) -> u16 {
-        if self.hops >= HOPS_MASK { 1 } else { self.hops + 1 }
+        EndWord::owned(process, self.hops)
     }
 
     pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -316,15 +238,7 @@ impl Window {
 pub(crate) fn recover(window: &Window, dead: ProcessId) -> bool {
     let mut is_mourned = false;
     for side in Side::BOTH {
-        let word = window.end_word(side);
-        let mut seen = EndWord(word.load(Acquire));
-        while seen.state() == State::Owned && seen.process() == dead {
-            let then = EndWord::new(State::Dead, Some(dead), seen.hops());
-            match word.compare_exchange(seen.0, then.0, AcqRel, Acquire) {
-                Ok(_) => seen = then,
-                Err(now) => seen = EndWord(now),
-            }
-        }
+        let seen = EndWord::bury(window.end_word(side), dead);
         is_mourned |= seen.state() == State::Dead && seen.process() == dead;
         if seen.is_over() {
             window.end_pipe(side);

@@ -38,11 +38,12 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::event::Event;
+use super::event::{Event, Waited};
 use super::region::Atomics;
 use super::window::Window;
 use super::words::{Mapped, Memory, Word};
 use crate::id::{Participant, ProcessId};
+use crate::time::Deadline;
 
 /// What a lock is to everybody, and room for a little data in the same cache line.
 #[repr(C, align(64))]
@@ -180,7 +181,16 @@ impl<M: Memory> Lock<'_, M> {
         self.change_to_held(|seen| seen.held(me, flags))
     }
 
-    /// The same for one who is going to wait for others before he touches anything, until
+    /// [`Lock::try_take`], asleep until `deadline` while somebody has it. No wake is passed on: there is one
+    /// lock, and whoever gets it wakes the next when he releases it.
+    pub(crate) fn take(&self, me: Participant, by: By, deadline: Deadline) -> Option<LockWord> {
+        match self.event.wait(deadline, || self.try_take(me, by)) {
+            Waited::Ready(before) | Waited::Slept(before) => Some(before),
+            Waited::TimedOut => None,
+        }
+    }
+
+    /// [`Lock::try_take`] for one who is going to wait for others before he touches anything, until
     /// [`Lock::settle`].
     pub(crate) fn try_claim(&self, me: Participant) -> Option<LockWord> {
         let flags = |seen: LockWord| if seen.died().is_some() { LockWord::AFTER_DEATH } else { 0 };

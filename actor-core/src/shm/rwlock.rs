@@ -24,7 +24,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use super::event::Event;
+use super::event::{Event, Waited};
 use super::layout::EventLine;
 use super::lock::{Lock, LockLine, LockWord};
 use super::window::Window;
@@ -46,6 +46,11 @@ pub(crate) struct RwLock<'a, M: Memory> {
     pub(crate) drained: Event<'a, M>,
     /// `count:32 | participant:16`, low bits first; 0 is nobody.
     pub(crate) readers: &'a [M::Word64],
+}
+
+/// How somebody waits: asleep at an event until a time, and awake for a moment before that perhaps.
+pub(crate) trait Waits<M: Memory> {
+    fn wait<T>(&self, event: &Event<'_, M>, test: impl FnMut() -> Option<T>) -> Waited<T>;
 }
 
 /// Why somebody does not read yet.
@@ -117,6 +122,36 @@ impl<M: Memory> RwLock<'_, M> {
             return Err(Unread::Held);
         }
         Ok(Reading { slot, word })
+    }
+
+    /// Begins to read when nobody writes. `None`: not in time.
+    pub(crate) fn read(&self, me: Participant, waits: &impl Waits<M>) -> Option<Reading> {
+        let test = || self.try_read(me).ok();
+        match test().map_or_else(|| waits.wait(&self.lock.event, test), Waited::Ready) {
+            Waited::Slept(reading) => {
+                self.lock.event.chain();
+                Some(reading)
+            }
+            Waited::Ready(reading) => Some(reading),
+            Waited::TimedOut => None,
+        }
+    }
+
+    /// Begins to write when nobody else writes and nobody reads; how the word was. `None`: not in time, and then
+    /// all is as it was.
+    pub(crate) fn write(&self, me: Participant, waits: &impl Waits<M>) -> Option<LockWord> {
+        let claim = || self.try_claim(me);
+        let before = match claim().map_or_else(|| waits.wait(&self.lock.event, claim), Waited::Ready) {
+            Waited::Ready(before) | Waited::Slept(before) => before,
+            Waited::TimedOut => return None,
+        };
+        let is_drained = || self.is_drained().then_some(());
+        if !self.is_drained() && waits.wait(&self.drained, is_drained) == Waited::TimedOut {
+            self.end_write(before);
+            return None;
+        }
+        self.begin_write();
+        Some(before)
     }
 
     /// Dead behind this, it is found by its name in the slot.

@@ -12,7 +12,6 @@ use super::failure::CreateError;
 use crate::id::{ProcessId, WindowId};
 use crate::node;
 use crate::shm::cells;
-use crate::shm::event::Waited;
 use crate::shm::handle::Handle;
 use crate::shm::lock::{By, LockLine, LockWord};
 use crate::shm::region;
@@ -143,11 +142,8 @@ impl RawLock {
         if let Some(taken) = spin(window.segment, deadline, look) {
             return taken;
         }
-        // No wake is passed on: there is one lock, and whoever gets it wakes the next when he releases it.
-        match line.event().wait(deadline, || self.try_take(by)) {
-            Waited::Ready(taken) | Waited::Slept(taken) => taken,
-            Waited::TimedOut => Err(NotHeld::Late),
-        }
+        let before = line.lock().take(window.segment.me(), by, deadline).ok_or(NotHeld::Late)?;
+        Ok(Held::new(before, window.id))
     }
 
     /// Whether somebody has it.

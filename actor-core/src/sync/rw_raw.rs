@@ -2,14 +2,13 @@
 //! [`rwlock`](crate::shm::rwlock).
 
 use super::raw::{Held, NotHeld, RawLock};
-use crate::shm::event::Waited;
+use crate::shm::event::{Event, Waited};
 use crate::shm::lock::LockWord;
-use crate::shm::rwlock::{self, Reading, RwLock};
+use crate::shm::rwlock::{self, Reading, RwLock, Waits};
 use crate::shm::segment::Segment;
 use crate::shm::spin::spin;
 use crate::shm::words::Mapped;
 use crate::time::Deadline;
-use crate::waker::Shared;
 
 /// A handle on a lock.
 pub(super) struct RawRw {
@@ -42,18 +41,7 @@ impl RawRw {
 
     pub(super) fn read(&self, deadline: Deadline) -> Result<Reading, NotHeld> {
         let place = self.place()?;
-        let test = || place.words.try_read(place.segment.me()).ok();
-        if let Some(reading) = test() {
-            return Ok(reading);
-        }
-        match place.wait(&place.words.lock.event, deadline, test)? {
-            Waited::Slept(reading) => {
-                place.words.lock.event.chain();
-                Ok(reading)
-            }
-            Waited::Ready(reading) => Ok(reading),
-            Waited::TimedOut => Err(NotHeld::Late),
-        }
+        place.words.read(place.segment.me(), &Sleeper { segment: place.segment, deadline }).ok_or(NotHeld::Late)
     }
 
     pub(super) fn end_read(&self, reading: Reading) {
@@ -64,29 +52,8 @@ impl RawRw {
 
     pub(super) fn write(&self, deadline: Deadline) -> Result<Held, NotHeld> {
         let place = self.place()?;
-        let test = || place.words.try_claim(place.segment.me());
-        let before = match test() {
-            Some(before) => before,
-            None => match place.wait(&place.words.lock.event, deadline, test)? {
-                Waited::Ready(before) | Waited::Slept(before) => before,
-                Waited::TimedOut => return Err(NotHeld::Late),
-            },
-        };
-        let is_drained = || place.words.is_drained().then_some(());
-        let waited = match is_drained() {
-            Some(()) => Ok(Waited::Ready(())),
-            None => place.wait(&place.words.drained, deadline, is_drained),
-        };
-        match waited {
-            Ok(Waited::Ready(()) | Waited::Slept(())) => {
-                place.words.begin_write();
-                Ok(Held::new(before, self.lock.id()))
-            }
-            Ok(Waited::TimedOut) | Err(_) => {
-                place.words.end_write(before);
-                Err(NotHeld::Late)
-            }
-        }
+        let before = place.words.write(place.segment.me(), &Sleeper { segment: place.segment, deadline });
+        Ok(Held::new(before.ok_or(NotHeld::Late)?, self.lock.id()))
     }
 
     pub(super) fn end_write(&self, next: LockWord) {
@@ -96,20 +63,21 @@ impl RawRw {
     }
 }
 
-impl Place {
+/// One who spins for a moment before he sleeps.
+struct Sleeper {
+    segment: &'static Segment,
+    deadline: Deadline,
+}
+
+impl Waits<Mapped> for Sleeper {
     #[cold]
-    fn wait<T>(
-        &self,
-        event: &Shared,
-        deadline: Deadline,
-        mut test: impl FnMut() -> Option<T>,
-    ) -> Result<Waited<T>, NotHeld> {
-        if deadline.has_passed() {
-            return Err(NotHeld::Late);
+    fn wait<T>(&self, event: &Event<'_, Mapped>, mut test: impl FnMut() -> Option<T>) -> Waited<T> {
+        if self.deadline.has_passed() {
+            return Waited::TimedOut;
         }
-        match spin(self.segment, deadline, &mut test) {
-            Some(value) => Ok(Waited::Ready(value)),
-            None => Ok(event.wait(deadline, test)),
+        match spin(self.segment, self.deadline, &mut test) {
+            Some(value) => Waited::Ready(value),
+            None => event.wait(self.deadline, test),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
+use crate::id::Participant;
 use crate::shm::layout::Shape;
 use crate::shm::segment::segment;
 

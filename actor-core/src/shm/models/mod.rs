@@ -15,15 +15,18 @@
 
 mod async_wakes;
 mod death;
+mod ends;
 mod extents;
 mod garbage;
 mod hands;
+mod locks;
 mod logs;
 mod mailbox;
 pub(crate) mod memory;
 mod permits;
 mod queue;
 mod ring;
+mod rwlocks;
 mod sequence;
 mod waiters;
 mod waits;
