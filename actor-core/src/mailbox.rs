@@ -97,7 +97,8 @@ impl Mailbox {
 
     /// Bytes of the largest payload.
     pub(crate) fn payload_max(&self) -> usize {
-        self.window.layout.shape.message_max as usize - Envelope::BYTES_MAX
+        // Somebody may have written that it is less.
+        (self.window.layout.shape.message_max as usize).saturating_sub(Envelope::BYTES_MAX)
     }
 
     /// Posts a message, waiting for room until `deadline`. It is visible when this returns `Ok`.

@@ -24,7 +24,7 @@ use crate::shm::segment::Segment;
 use crate::shm::words::{Mapped, Memory};
 use crate::time::Deadline;
 
-pub(crate) use place::{Place, Shared};
+pub(crate) use place::Place;
 
 /// The place of one who waits; dropped, he is not woken any more.
 #[derive(Debug, Default)]

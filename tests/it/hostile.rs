@@ -68,6 +68,11 @@ fn h_11_any_control_message_is_read_or_refused() {
 }
 
 #[test]
+fn whatever_a_pool_and_its_workers_tell_each_other_every_item_has_one_result() {
+    run("pool");
+}
+
+#[test]
 fn any_envelope_is_read() {
     run("envelope");
 }

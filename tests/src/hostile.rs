@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod image;
 pub mod log;
 pub mod mutate;
+pub mod pool;
 pub mod run;
 pub mod sequence;
 pub mod socket;
@@ -34,8 +35,16 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] =
-    [decoder::TARGET, control::TARGET, envelope::TARGET, image::TARGET, log::TARGET, sequence::TARGET, socket::TARGET];
+pub const TARGETS: [Target; 8] = [
+    decoder::TARGET,
+    control::TARGET,
+    envelope::TARGET,
+    image::TARGET,
+    log::TARGET,
+    pool::TARGET,
+    sequence::TARGET,
+    socket::TARGET,
+];
 
 /// The target of this name.
 pub fn target(name: &str) -> Option<Target> {

@@ -129,6 +129,13 @@ impl Board {
         Some(Seat::new(words.try_into().ok()?, window, areas + u64::from(number) * AREA_BYTES as u64))
     }
 
+    /// Writes over what stands there, from the start on.
+    pub(super) fn lay_down(&self, bytes: &[u8]) {
+        if let Some(window) = self.window() {
+            window.copy_in(0, &bytes[..bytes.len().min(window.memory_bytes() as usize)]);
+        }
+    }
+
     /// Rung by the pool's own process for its keeper.
     pub(super) fn bell(&self) -> Option<&'static AtomicU32> {
         self.window().map(|window| window.memory(0))

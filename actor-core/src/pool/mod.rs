@@ -45,6 +45,7 @@ mod board;
 mod burial;
 mod chunks;
 mod decoding;
+pub(crate) mod door;
 mod error;
 mod giving_up;
 mod handle;

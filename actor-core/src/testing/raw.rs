@@ -17,6 +17,7 @@ use crate::id::{ActorId, Incarnation, Participant, Peer, ProcessId, WindowId};
 use crate::logs::{self, TraceContext};
 use crate::mailbox::{Envelope, Mailbox, MailboxSize, OnCrash, ReplyAddress};
 use crate::node::{self, ActorSpec, Answer, ProcessSpec, Request, Stderr};
+use crate::pool;
 use crate::shm::segment::attached;
 use crate::time::Deadline;
 use crate::wire::{self, Bytes, DecodeError, EncodeError};
@@ -108,6 +109,27 @@ pub fn log_left(participant: u16) -> Option<Vec<String>> {
 /// A ring as a process leaves it.
 pub fn log_sample() -> Vec<u8> {
     logs::door::sample()
+}
+
+/// Reads what is said to be a task of a pool: how many items it has. `None`: it is none.
+pub fn pool_task(bytes: &[u8]) -> Option<u32> {
+    pool::door::task(bytes)
+}
+
+/// Enters what are said to be results of a pool, each with its length in front: the numbers of the eight items that
+/// have one by then, each as often as it was told.
+pub fn pool_results(bytes: &[u8]) -> Vec<u64> {
+    pool::door::results(bytes)
+}
+
+/// Lays bytes down on the board of a pool, and does what its workers and itself do there.
+pub fn pool_board(bytes: &[u8]) {
+    pool::door::board(bytes);
+}
+
+/// A task and results as they are sent.
+pub fn pool_samples() -> [Vec<u8>; 2] {
+    pool::door::samples()
 }
 
 /// Puts bytes into the node's mailbox as if they were a request to which no answer is wanted. False:

@@ -21,7 +21,20 @@ pub const TARGET: Target = Target {
     runs: 20_000,
 };
 
-const SUBJECTS: [Subject; 4] = [Subject::Queue, Subject::Mailbox, Subject::Replies, Subject::Blob];
+const SUBJECTS: [Subject; 12] = [
+    Subject::Queue,
+    Subject::Mailbox,
+    Subject::Replies,
+    Subject::Blob,
+    Subject::Ordered,
+    Subject::Pipe,
+    Subject::Lock,
+    Subject::RwLock,
+    Subject::Permits,
+    Subject::Waiters,
+    Subject::Barrier,
+    Subject::Flag,
+];
 
 /// Nothing that is there has more than a few thousand bytes, whatever its length says.
 const MEMORY_MAX: usize = 1 << 20;
@@ -111,5 +124,9 @@ fn samples() -> Vec<Vec<u8>> {
     let of = |subject: u8| steps.iter().map(move |steps| [vec![subject], steps.concat()].concat());
     // The last message of a queue says that it has four gigabytes, and is moved out of its slot.
     let claim = [[128, 13, 202, 0], [4, 0, 0, 0], [4, 0, 0, 0], [4, 0, 0, 0], [4, 0, 0, 0], [7, 1, 0, 0]];
-    (0..4).flat_map(of).chain([[vec![0], claim.concat()].concat()]).collect()
+    let own =
+        [[64, 0, 0, 0], [66, 1, 0, 0], [128, 105, 12, 0], [67, 0, 0, 0], [128, 96, 4, 1], [70, 2, 0, 0], [69, 0, 0, 0]];
+    let own_of = |subject: u8| [vec![subject], own.concat()].concat();
+    let plain = (0..4).flat_map(of).chain([[vec![0], claim.concat()].concat()]);
+    plain.chain((4..12).flat_map(|subject| of(subject).chain([own_of(subject)]))).collect()
 }

@@ -5,6 +5,7 @@
 //! walk without end, and the only promise that is checked on the way is that of a length.
 
 mod deeds;
+mod sync;
 
 use std::iter::once;
 use std::ops::Range;
@@ -17,7 +18,7 @@ use crate::shm::payload::Meta;
 use crate::shm::segment::{Segment, segment};
 use crate::shm::slots::{self, Claim};
 use crate::shm::window::{Kind, Window};
-use crate::shm::{blob, roster, table};
+use crate::shm::{barrier, blob, flag, lock, permits, region, roster, rwlock, table, waiters};
 use crate::time::Deadline;
 
 const DEAD: Participant = Participant(2);
@@ -39,6 +40,28 @@ pub enum Subject {
     Replies,
     /// The result of a process.
     Blob,
+    /// Messages that are received in an order of their own.
+    Ordered,
+    /// Messages, and two ends that move.
+    Pipe,
+    /// A lock with two copies of its data.
+    Lock,
+    /// A lock that many may read.
+    RwLock,
+    /// The permits of a semaphore.
+    Permits,
+    /// Those who wait at a condition.
+    Waiters,
+    /// The parties of a barrier.
+    Barrier,
+    /// The flag of an event.
+    Flag,
+}
+
+impl Subject {
+    fn is_synchronising(self) -> bool {
+        !matches!(self, Subject::Queue | Subject::Mailbox | Subject::Replies | Subject::Blob)
+    }
 }
 
 /// Some bytes of shared memory, and where in them words lie that mean something.
@@ -51,6 +74,7 @@ pub struct Area {
 
 /// See the module.
 pub struct Image {
+    subject: Subject,
     segment: &'static Segment,
     window: Window,
     /// As it was made: `window` may be another view of what lies there.
@@ -60,6 +84,7 @@ pub struct Image {
     calls: Vec<ReplySlot>,
     held: Vec<Held>,
     claims: Vec<Claim>,
+    hands: sync::Hands,
     buffer: Vec<u8>,
     /// The window, its line in the table, the records of this process and of the dead, and what is the
     /// node's own.
@@ -77,6 +102,14 @@ impl Image {
         let (window, calls) = match subject {
             Subject::Queue => (make(segment, Kind::Queue), Vec::new()),
             Subject::Mailbox => (make(segment, Kind::Mailbox), Vec::new()),
+            Subject::Ordered => (make(segment, Kind::Ordered), Vec::new()),
+            Subject::Pipe => (make(segment, Kind::Pipe), Vec::new()),
+            Subject::Lock => (make_region(segment, Kind::Lock, region::shape(lock::DATA_AT + 64)), Vec::new()),
+            Subject::RwLock => (make_region(segment, Kind::RwLock, region::shape(rwlock::DATA_AT)), Vec::new()),
+            Subject::Permits => (make_region(segment, Kind::Permits, permits::shape(3)), Vec::new()),
+            Subject::Waiters => (make_region(segment, Kind::Waiters, waiters::shape(4)), Vec::new()),
+            Subject::Barrier => (make_region(segment, Kind::Barrier, barrier::shape(3)), Vec::new()),
+            Subject::Flag => (make_region(segment, Kind::Flag, flag::shape()), Vec::new()),
             Subject::Blob => {
                 let id = blob::make(segment, &[7; 5000]).expect("there is memory");
                 segment.record(DEAD).set_result(id);
@@ -93,6 +126,7 @@ impl Image {
         segment.record(DEAD).attach(window.id.index);
         segment.record(DEAD).write_end(4, "it went wrong", "a.rs:1:1");
         let mut image = Image {
+            subject,
             segment,
             window,
             made: window,
@@ -100,6 +134,7 @@ impl Image {
             calls,
             held: Vec::new(),
             claims: Vec::new(),
+            hands: sync::Hands::default(),
             buffer: Vec::new(),
             areas: Vec::new(),
         };
@@ -131,6 +166,15 @@ impl Image {
             }
             Subject::Replies => self.answer(0, LARGE),
             Subject::Blob => return,
+            Subject::Permits => return permits::initialise(&self.window, 2, 3),
+            Subject::Waiters => return waiters::initialise(&self.window, 4),
+            Subject::Barrier => return barrier::initialise(&self.window, 3, None),
+            Subject::Lock | Subject::RwLock | Subject::Flag => return,
+            Subject::Ordered => return (0..8).for_each(|step| self.synchronise(step, step)),
+            Subject::Pipe => {
+                self.synchronise(0, 0);
+                [10, LARGE].into_iter().for_each(|length| self.post(length));
+            }
         }
         // What is under way when its writer dies.
         if subject != Subject::Replies {
@@ -151,6 +195,10 @@ impl Image {
                 heads(at, window.layout.shape.hands, HAND_BYTES).flat_map(|at| [at..at + 48, at + 128..at + 136]),
             );
         }
+        // What lies in a region, and the bits and the heap of an order.
+        if let Some(behind) = self.behind_slots() {
+            spots.push(behind);
+        }
         spots.retain(|spot| !spot.is_empty());
         let places = self.segment.places(window.id.index);
         let mut areas = vec![self.area(places.window, window.layout.committed + hands, spots)];
@@ -161,6 +209,19 @@ impl Image {
         }
         areas.push(self.area(0, PROLOGUE_BYTES, once(0..PROLOGUE_BYTES as usize)));
         areas
+    }
+
+    /// Words that lie where others have slots, or behind those.
+    fn behind_slots(&self) -> Option<Range<usize>> {
+        let (layout, first) = (&self.window.layout, self.window.layout.slots as usize);
+        let end = layout.committed as usize;
+        match layout.index {
+            Some(index) => Some(index as usize..end.min(index as usize + 640)),
+            None if table::kind(&self.window).is_some_and(Kind::is_region) => {
+                Some(first + SLOT_BYTES as usize..end.min(first + SLOT_BYTES as usize + 640))
+            }
+            None => None,
+        }
     }
 
     fn area(&self, start: u64, length: u64, spots: impl IntoIterator<Item = Range<usize>>) -> Area {
@@ -200,7 +261,13 @@ impl Image {
         self.window = self.made;
         self.held.clear();
         self.claims.clear();
+        self.hands = sync::Hands::default();
     }
+}
+
+/// Without what would make it one in use: that is written by who fills it.
+fn make_region(segment: &'static Segment, kind: Kind, shape: Option<Shape>) -> Window {
+    Window::make(segment, kind, shape.expect("it is small")).expect("there is memory")
 }
 
 fn make(segment: &'static Segment, kind: Kind) -> Window {

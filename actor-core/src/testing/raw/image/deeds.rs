@@ -20,6 +20,10 @@ use crate::time::Deadline;
 impl Image {
     /// Does one thing of those that are ever done to such a part.
     pub fn operate(&mut self, operation: u8, argument: u8) {
+        // Half of what is done there is what it is for.
+        if self.subject.is_synchronising() && operation >= 64 {
+            return self.synchronise(operation, argument);
+        }
         // What goes to the kernel, or to all that a process has, is done less often.
         let is_rare = 17 <= operation % 32 && !argument.is_multiple_of(4);
         match operation % 32 {
@@ -180,10 +184,19 @@ impl Image {
 
     /// Somebody comes who believes what stands there.
     fn attach(&mut self, argument: u8) {
-        let kinds = [Kind::Queue, Kind::Mailbox, Kind::Replies, Kind::Blob];
+        let kinds = [
+            Kind::Queue,
+            Kind::Mailbox,
+            Kind::Replies,
+            Kind::Blob,
+            Kind::Ordered,
+            Kind::Pipe,
+            Kind::Lock,
+            Kind::Barrier,
+        ];
         let found = match argument {
             0..=3 => table::at(self.segment, self.made.id.index),
-            _ => Window::attach(self.segment, self.made.id, kinds[usize::from(argument / 4) % 4]),
+            _ => Window::attach(self.segment, self.made.id, kinds[usize::from(argument / 4) % kinds.len()]),
         };
         // A window can only lie about a shape that fits into it; those of a few megabytes would only take long.
         if let Some(window) = found.filter(|window| window.layout.shape.capacity < 1 << 10) {
@@ -191,6 +204,7 @@ impl Image {
             self.has_lied = true;
             self.held.clear();
             self.claims.clear();
+            self.hands = super::sync::Hands::default();
         }
     }
 
