@@ -130,6 +130,7 @@ impl Board {
     }
 
     /// Writes over what stands there, from the start on.
+    #[cfg(feature = "testing")]
     pub(super) fn lay_down(&self, bytes: &[u8]) {
         if let Some(window) = self.window() {
             window.copy_in(0, &bytes[..bytes.len().min(window.memory_bytes() as usize)]);

@@ -45,6 +45,7 @@ mod board;
 mod burial;
 mod chunks;
 mod decoding;
+#[cfg(feature = "testing")]
 pub(crate) mod door;
 mod error;
 mod giving_up;

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use actor_core::prelude::*;
-use actor_core::queue::{Close, Queue, RecvError, SendError};
+use actor_core::queue::{Close, PriorityQueue, Queue, RecvError, SendError};
+use actor_core::shared::SharedArray;
+use actor_core::sync::{
+    Barrier, BrokenBarrier, Condition, ConditionError, Event, LockError, Mutex, RLock, RwLock, Semaphore, WaitError,
+};
 use actor_core::testing::raw::{decode, encode};
 use actor_tests::chance::{Chance, effort};
+use serde::de::DeserializeOwned;
 
 use super::adder::Adder;
 use crate::harness::isolated;
@@ -58,5 +63,71 @@ fn h_24_a_handle_with_numbers_that_name_nothing_is_closed_or_refused() {
         actor.stop().unwrap();
         // A handle that was encoded may be on its way somewhere, so the queue stays until it is closed.
         queue.close(Close::Now);
+    });
+}
+
+/// What a handle whose numbers name nothing says, or one that names something of another kind.
+fn assert_all_gone<T: DeserializeOwned>(own: &[u8], chance: &mut Chance, is_gone: impl Fn(&T) -> bool) {
+    let mut gone = 0;
+    for lie in lies(own, chance).into_iter().filter(|lie| lie != own) {
+        let Ok(handle) = decode::<T>(&lie) else { continue };
+        assert!(is_gone(&handle), "{}: {lie:x?}", std::any::type_name::<T>());
+        gone += 1;
+    }
+    assert!(0 < gone);
+}
+
+#[test]
+fn h_24_whoever_synchronises_by_a_handle_that_names_nothing_is_told() {
+    isolated(|| {
+        let (mut chance, soon) = (Chance::announced(), Duration::from_millis(1));
+        let chance = &mut chance;
+        let mutex = Mutex::new(1_u32).unwrap();
+        let own = encode(&mutex).unwrap();
+        assert_all_gone::<Mutex<u32>>(&own, chance, |it| matches!(it.lock(), Err(LockError::Gone)));
+        assert_all_gone::<RLock>(&own, chance, |it| matches!(it.lock(), Err(LockError::Gone)) && it.release().is_err());
+        let rwlock = RwLock::new(1_u32).unwrap();
+        let own = encode(&rwlock).unwrap();
+        let is_gone = |it: &RwLock<u32>| {
+            matches!(it.read(), Err(LockError::Gone)) && matches!(it.write_timeout(soon), Err(LockError::Gone))
+        };
+        assert_all_gone(&own, chance, is_gone);
+        let semaphore = Semaphore::new(1).unwrap();
+        let own = encode(&semaphore).unwrap();
+        let is_gone = |it: &Semaphore| it.acquire().is_err() && it.release().is_err() && it.available() == 0;
+        assert_all_gone(&own, chance, is_gone);
+        let barrier = Barrier::new(1).unwrap();
+        let own = encode(&barrier).unwrap();
+        assert_all_gone::<Barrier>(&own, chance, |it| it.wait() == Err(BrokenBarrier::Gone) && it.is_broken());
+        let event = Event::new().unwrap();
+        let own = encode(&event).unwrap();
+        assert_all_gone::<Event>(&own, chance, |it| it.wait() == Err(WaitError::Gone) && !it.is_set());
+        let condition = Condition::new().unwrap();
+        let own = encode(&condition).unwrap();
+        let is_gone = |it: &Condition| {
+            it.notify_all() == 0 && matches!(it.wait(mutex.lock().unwrap()), Err(ConditionError::Gone(_)))
+        };
+        assert_all_gone(&own, chance, is_gone);
+        let array = SharedArray::<u32>::zeroed(3).unwrap();
+        let own = encode(&array).unwrap();
+        assert_all_gone::<SharedArray<u32>>(&own, chance, |it| it.lock().is_err() && it.is_empty());
+        let ordered = PriorityQueue::<u32>::bounded(2).unwrap();
+        let own = encode(&ordered).unwrap();
+        let is_gone = |it: &PriorityQueue<u32>| it.is_closed() && it.send(1).is_err() && it.recv().is_err();
+        assert_all_gone(&own, chance, is_gone);
+        // Those that are named by what they are do as before.
+        *mutex.lock().unwrap() += 1;
+        assert_eq!((*rwlock.read().unwrap(), semaphore.available(), array.len()), (1, 1, 3));
+        assert!(
+            barrier.wait().is_ok() && event.wait_timeout(soon) == Err(WaitError::Timeout) && ordered.send(1).is_ok()
+        );
+        mutex.close();
+        rwlock.close();
+        semaphore.close();
+        barrier.close();
+        event.close();
+        condition.close();
+        array.close();
+        ordered.close(Close::Now);
     });
 }

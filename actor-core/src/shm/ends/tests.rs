@@ -115,3 +115,35 @@ fn bytes_that_are_none_do_nothing() {
     throw_away(&MARK.repeat(100));
     assert!(sender.is_own(handle.window().unwrap()));
 }
+
+/// Each byte of an end changed in each bit: what names it all the same is the end, and nothing else has an effect.
+/// Whoever is robbed of it by bytes that name it is told, as one who has sent it on.
+#[test]
+fn bytes_that_name_it_have_it_once_whoever_has_made_them_up() {
+    for bit in 0..End::BYTES * 8 {
+        let (handle, sender, receiver) = pipe();
+        let window = handle.window().unwrap();
+        let mut forged = sender.to_bytes();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        throw_away(&forged);
+        let Some(end) = End::from_bytes(&forged) else { continue };
+        let names_it = end == sender;
+        assert_eq!(window.fate(Side::Sender), if names_it { Fate::Lost } else { Fate::Open }, "bit {bit}");
+        if end.pipe == window.id {
+            let taken = end.take(window);
+            assert!(taken == end || taken.is_own(window));
+        }
+        assert!(names_it || sender.is_own(window), "bit {bit}");
+        // That of another's by accident: a hop that it has not made.
+        assert!(end.side == Side::Receiver || receiver.is_own(window));
+    }
+    let (handle, sender, _) = pipe();
+    let window = handle.window().unwrap();
+    let made_up = End::from_bytes(&sender.to_bytes()).unwrap();
+    let robbed = made_up.take(window);
+    assert!(robbed.is_own(window) && !sender.is_own(window));
+    sender.let_go();
+    sender.close(window);
+    assert!(robbed.is_own(window), "it is nobody's to close but the owner's");
+    assert_eq!(made_up.take(window), made_up, "twice in one message, it is there once");
+}
