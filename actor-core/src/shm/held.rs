@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::hands::{self, Hands, Held};
 use super::layout::{INLINE_MAX, SlotHead};
+use super::order;
 use super::payload::Meta;
 use super::post::Wake;
 use super::slots::{self, Claim, Position, Recovered, Refused, SlotWord, State};
@@ -298,7 +299,7 @@ impl Window {
     pub(crate) fn recover_held(&self, dead: Participant) -> Recovered {
         let recovered = hands::recover(self, dead);
         if self.is_ordered() {
-            self.repair_order(dead);
+            order::repair(self, dead);
         }
         self.discard_if_closed();
         recovered

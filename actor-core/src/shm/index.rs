@@ -12,12 +12,12 @@
 
 #![allow(unsafe_code)]
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 use super::bits::{Bits, words_above, words_below};
 use super::region::Atomics;
 use super::window::Window;
-use super::words::Mapped;
+use super::words::{Mapped, Memory};
 
 /// What puts the message in a place before or behind others.
 #[repr(C)]
@@ -62,29 +62,36 @@ pub(super) const fn bytes(slots: u32, hands: u32) -> u64 {
     Parts::of(slots, hands).end
 }
 
-/// The index of an ordered queue.
-pub(super) struct Index {
-    pub(super) facts: &'static [Fact],
-    /// Places, the first of them the one that comes next.
-    pub(super) heap: &'static [AtomicU32],
+/// The hints in the index of an ordered queue.
+pub(super) struct Index<'a, M: Memory> {
+    /// Places, the first of them the one that comes next. As many as there are places.
+    pub(super) heap: &'a [M::Word32],
     /// One bit for each place that is in the heap.
-    pub(super) listed: &'static [AtomicU64],
+    pub(super) listed: &'a [M::Word64],
     /// Places with messages that may not be in the heap yet.
-    pub(super) news: Bits<'static, Mapped>,
+    pub(super) news: Bits<'a, M>,
     /// Slots that may be free.
-    pub(super) free: Bits<'static, Mapped>,
+    pub(super) free: Bits<'a, M>,
 }
 
-impl Index {
+/// What is said of the message in each place.
+///
+/// # Panics
+/// The window is of no ordered queue: a bug of ours.
+#[inline]
+pub(super) fn facts(window: &Window) -> &'static [Fact] {
+    slice(window, 0, window.layout.shape.capacity + window.layout.shape.hands)
+}
+
+impl Index<'static, Mapped> {
     /// # Panics
     /// The window is of no ordered queue: a bug of ours.
     #[inline]
-    pub(super) fn of(window: &Window) -> Index {
+    pub(super) fn of(window: &Window) -> Index<'static, Mapped> {
         let (slots, hands) = (window.layout.shape.capacity, window.layout.shape.hands);
         let (parts, places) = (Parts::of(slots, hands), slots + hands);
         let words = |offset, count: u32| slice::<AtomicU64>(window, offset, count);
         Index {
-            facts: slice(window, 0, places),
             heap: slice(window, parts.heap, places),
             listed: words(parts.listed, words_below(places)),
             news: Bits {

@@ -23,17 +23,93 @@
 //! Nobody else waits for a holder than receivers, and of those who have a deadline nobody longer than that.
 
 use std::cell::Cell;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use super::event::Waited;
-use super::hands::Held;
+use super::event::{Event, Waited};
+use super::hands::{Hands, Held};
 use super::index::Index;
-use super::slots::{Claim, Position, SlotWord, State};
+use super::slots::{self, Claim, Position, Refused, Ring, SlotWord, State};
 use super::window::{Window, flags, has_flags};
-use super::words::{Mapped, Memory};
+use super::words::{Mapped, Memory, Word};
 use crate::id::Participant;
 use crate::sys::cpu;
 use crate::time::Deadline;
+
+/// The words of an ordered queue: those of any queue, and those by which it is in order.
+pub(super) trait Ordered: Ring + Hands {
+    /// Who has the order.
+    fn order_word(&self) -> &<Self::Memory as Memory>::Word64;
+    /// How many are in the heap.
+    fn order_count(&self) -> &<Self::Memory as Memory>::Word32;
+    /// The order can be taken.
+    fn turn_event(&self) -> Event<'_, Self::Memory>;
+    fn index(&self) -> Index<'_, Self::Memory>;
+    /// Whether it was closed for good.
+    fn is_discarded(&self) -> bool;
+
+    /// Slots and hands, as far as these have memory.
+    fn places(&self) -> u32 {
+        self.capacity() + self.hand_count()
+    }
+
+    /// The word of a slot or hand.
+    #[inline]
+    fn place_word(&self, place: u32) -> Option<&<Self::Memory as Memory>::Word64> {
+        let slots = self.capacity();
+        match place < slots {
+            true => Some(self.word(place)),
+            false => (place < self.places()).then(|| self.hand_word(place - slots)),
+        }
+    }
+
+    /// The position that a message was sent to, wherever it lies now.
+    fn origin_of(&self, place: u32, seen: SlotWord) -> Position {
+        let slots = self.capacity();
+        match place < slots {
+            true => Position::new(seen.lap(), place),
+            false => Position(self.hand_origin(place - slots).load(Relaxed)),
+        }
+    }
+}
+
+/// Claims any free slot for this process to write. Dead at any point: WRITING, or nothing but a bit.
+///
+/// # Errors
+/// There is none.
+pub(super) fn claim_free<Q: Ordered>(queue: &Q, me: Participant) -> Result<Position, Refused> {
+    let index = queue.index();
+    // A bit that is not true is taken once, so this comes to an end.
+    for _ in 0..slots::steps_max(queue.capacity()) {
+        let Some(number) = index.free.take().filter(|number| *number < queue.capacity()) else {
+            return Err(Refused::NotNow);
+        };
+        let word = queue.word(number);
+        let seen = SlotWord(word.load(Acquire)); // PAIR: slot-freed
+        let mine = SlotWord::new(State::Writing, me, 0, seen.lap());
+        if seen.state() == State::Free && word.compare_exchange(seen.0, mine.0, Acquire).is_ok() {
+            return Ok(Position::new(seen.lap(), number));
+        }
+    }
+    Err(Refused::NotNow)
+}
+
+/// Repairs what a dead participant has left of the order and of the bits, after slots and hands.
+pub(super) fn repair<Q: Ordered>(queue: &Q, dead: Participant) {
+    let index = queue.index();
+    for place in 0..queue.places() {
+        let Some(word) = queue.place_word(place) else { continue };
+        let seen = SlotWord(word.load(Acquire));
+        if is_there(seen) {
+            index.news.set(place);
+        } else if seen.state() == State::Free && place < queue.capacity() {
+            index.free.set(place);
+        }
+    }
+    let held = Hold::Held(dead).word();
+    let _ = queue.order_word().compare_exchange(held, Hold::Broken.word(), AcqRel);
+}
 
 /// What puts messages in order. A key is taken once per comparison, from a copy.
 pub(crate) trait Ranks {
@@ -82,52 +158,33 @@ thread_local! {
 const LOOKS: u32 = 400;
 
 /// The order in the hands of this thread.
-pub(super) struct Order<'a> {
-    window: &'a Window,
-    index: Index,
+pub(super) struct Order<'a, Q: Ordered> {
+    queue: &'a Q,
+    me: Participant,
+    index: Index<'a, Q::Memory>,
     is_whole: bool,
 }
 
-impl<'a> Order<'a> {
-    /// Takes the order, waiting until `deadline`, or until the queue is closed for good. `None`: somebody
-    /// else has it.
-    ///
-    /// # Panics
-    /// This thread has one already: an item is being compared that receives from an ordered queue.
+impl<'a, Q: Ordered> Order<'a, Q> {
+    /// Takes the order if nobody has it.
     #[inline]
-    pub(super) fn take(window: &'a Window, deadline: Deadline) -> Option<Order<'a>> {
-        assert!(!HOLDS.get(), "what compares items must not receive from an ordered queue");
-        Order::try_take(window).or_else(|| Order::wait(window, deadline))
-    }
-
-    #[inline]
-    fn try_take(window: &'a Window) -> Option<Order<'a>> {
-        let word = &window.header().order.word;
+    pub(super) fn try_take(queue: &'a Q, me: Participant) -> Option<Order<'a, Q>> {
+        let word = queue.order_word();
         let seen = word.load(Relaxed);
         let is_whole = match Hold::of(seen) {
             Hold::Held(_) => return None,
             hold => hold == Hold::Whole,
         };
-        let mine = Hold::Held(window.segment.me());
-        word.compare_exchange(seen, mine.word(), Acquire, Relaxed).ok()?; // PAIR: order
-        HOLDS.set(true);
-        Some(Order { window, index: Index::of(window), is_whole })
+        word.compare_exchange(seen, Hold::Held(me).word(), Acquire).ok()?; // PAIR: order
+        Some(Order { queue, me, index: queue.index(), is_whole })
     }
 
-    #[cold]
-    fn wait(window: &'a Window, deadline: Deadline) -> Option<Order<'a>> {
-        for _ in 0..LOOKS {
-            cpu::spin();
-            if let Some(order) = Order::try_take(window) {
-                return Some(order);
-            }
-        }
-        if deadline.has_passed() {
-            return None;
-        }
+    /// Takes the order, asleep until `deadline`, or until the queue is closed for good. `None`: somebody else
+    /// has it.
+    pub(super) fn take(queue: &'a Q, me: Participant, deadline: Deadline) -> Option<Order<'a, Q>> {
         // Whoever lets go wakes the next one, so nothing is to be passed on.
-        let is_over = || has_flags(&window.header().state.flags, flags::CLOSED_NOW).then_some(None);
-        match window.turn().wait(deadline, || Order::try_take(window).map(Some).or_else(is_over)) {
+        let is_over = || queue.is_discarded().then_some(None);
+        match queue.turn_event().wait(deadline, || Order::try_take(queue, me).map(Some).or_else(is_over)) {
             Waited::Ready(order) | Waited::Slept(order) => order,
             Waited::TimedOut => None,
         }
@@ -157,20 +214,20 @@ impl<'a> Order<'a> {
     }
 
     fn try_claim(&self, place: u32, skips: &dyn Fn(Position) -> bool) -> Claiming {
-        let window = self.window;
-        let Some(word) = window.place_word(place) else { return Claiming::Gone };
+        let queue = self.queue;
+        let Some(word) = queue.place_word(place) else { return Claiming::Gone };
         let seen = SlotWord(word.load(Acquire)); // PAIR: slot-published
         if !is_there(seen) {
             return Claiming::Gone;
         }
-        if skips(window.origin_of(place, seen)) {
+        if skips(queue.origin_of(place, seen)) {
             return Claiming::Skipped;
         }
-        let mine = SlotWord::new(State::Claimed, window.segment.me(), seen.count(), seen.lap());
-        if word.compare_exchange(seen.0, mine.0, Acquire, Relaxed).is_err() {
+        let mine = SlotWord::new(State::Claimed, self.me, seen.count(), seen.lap());
+        if word.compare_exchange(seen.0, mine.0, Acquire).is_err() {
             return Claiming::Gone;
         }
-        let (slots, count) = (window.layout.shape.capacity, seen.count());
+        let (slots, count) = (queue.capacity(), seen.count());
         Claiming::Claimed(match place < slots {
             true => Held::Slot(Claim { position: Position::new(seen.lap(), place), count }),
             false => Held::Hand { index: place - slots, count },
@@ -179,7 +236,7 @@ impl<'a> Order<'a> {
 
     /// Puts a place into the heap, if there is a message and it is not in it.
     fn list<R: Ranks>(&self, ranks: &R, place: u32) {
-        let Some(word) = self.window.place_word(place) else { return };
+        let Some(word) = self.queue.place_word(place) else { return };
         if !is_there(SlotWord(word.load(Acquire))) || self.is_listed(place) {
             return;
         }
@@ -197,7 +254,7 @@ impl<'a> Order<'a> {
     fn make_again<R: Ranks>(&self, ranks: &R) {
         self.set_count(0);
         self.index.listed.iter().for_each(|word| word.store(0, Relaxed));
-        (0..self.window.places()).for_each(|place| self.list(ranks, place));
+        (0..self.queue.places()).for_each(|place| self.list(ranks, place));
     }
 
     /// Takes the first place out of the heap.
@@ -241,15 +298,15 @@ impl<'a> Order<'a> {
     /// How many are in the heap.
     fn count(&self) -> u32 {
         // What a broken peer writes reaches no further than the heap.
-        self.window.header().order.count.load(Relaxed).min(self.index.heap.len() as u32)
+        self.queue.order_count().load(Relaxed).min(self.index.heap.len() as u32)
     }
 
     fn set_count(&self, count: u32) {
-        self.window.header().order.count.store(count, Relaxed);
+        self.queue.order_count().store(count, Relaxed);
     }
 
     fn at(&self, at: u32) -> u32 {
-        self.index.heap[at as usize].load(Relaxed).min(self.index.facts.len() as u32 - 1)
+        self.index.heap[at as usize].load(Relaxed).min(self.index.heap.len() as u32 - 1)
     }
 
     fn put(&self, at: u32, place: u32) {
@@ -279,30 +336,84 @@ pub(super) fn is_there(word: SlotWord) -> bool {
     matches!(word.state(), State::Ready | State::Returned)
 }
 
-impl Drop for Order<'_> {
+impl<Q: Ordered> Drop for Order<'_, Q> {
     #[inline]
     fn drop(&mut self) {
         let left = if self.is_whole { Hold::Whole } else { Hold::Broken };
-        Mapped::publish(&self.window.header().order.word, left.word()); // PAIR: order
+        Q::Memory::publish(self.queue.order_word(), left.word()); // PAIR: order
+        self.queue.turn_event().notify();
+    }
+}
+
+/// This thread has an order, until this is dropped.
+struct Holding;
+
+impl Holding {
+    /// # Panics
+    /// This thread has one already.
+    fn begin() -> Holding {
+        assert!(!HOLDS.replace(true), "what compares items must not receive from an ordered queue");
+        Holding
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
         HOLDS.set(false);
-        self.window.turn().notify();
+    }
+}
+
+impl Ordered for Window {
+    #[inline]
+    fn order_word(&self) -> &AtomicU64 {
+        &self.header().order.word
+    }
+    #[inline]
+    fn order_count(&self) -> &AtomicU32 {
+        &self.header().order.count
+    }
+    fn turn_event(&self) -> Event<'_, Mapped> {
+        self.turn()
+    }
+    #[inline]
+    fn index(&self) -> Index<'_, Mapped> {
+        Index::of(self)
+    }
+    fn is_discarded(&self) -> bool {
+        has_flags(&self.header().state.flags, flags::CLOSED_NOW)
     }
 }
 
 impl Window {
-    /// Repairs what a dead participant has left of the order and of the bits, after slots and hands.
-    pub(super) fn repair_order(&self, dead: Participant) {
-        let index = Index::of(self);
-        for place in 0..self.places() {
-            let Some(word) = self.place_word(place) else { continue };
-            let seen = SlotWord(word.load(Acquire));
-            if is_there(seen) {
-                index.news.set(place);
-            } else if seen.state() == State::Free && place < self.layout.shape.capacity {
-                index.free.set(place);
+    /// Claims the first message for which `skips` does not hold, with the order in hand for that long: it is
+    /// waited for until `deadline`, or until the queue is closed for good. `Err`: somebody else has it.
+    ///
+    /// # Panics
+    /// This thread has an order already: an item is being compared that receives from an ordered queue.
+    #[inline]
+    pub(super) fn claim_first<R: Ranks>(
+        &self,
+        ranks: &R,
+        skips: &dyn Fn(Position) -> bool,
+        deadline: Deadline,
+    ) -> Result<Option<Held>, Busy> {
+        let _holding = Holding::begin();
+        let order = Order::try_take(self, self.segment.me()).or_else(|| self.wait_for_order(deadline));
+        order.map(|mut order| order.claim(ranks, skips)).ok_or(Busy)
+    }
+
+    #[cold]
+    fn wait_for_order(&self, deadline: Deadline) -> Option<Order<'_, Window>> {
+        let me = self.segment.me();
+        for _ in 0..LOOKS {
+            cpu::spin();
+            if let Some(order) = Order::try_take(self, me) {
+                return Some(order);
             }
         }
-        let held = Hold::Held(dead).word();
-        let _ = self.header().order.word.compare_exchange(held, Hold::Broken.word(), AcqRel, Relaxed);
+        if deadline.has_passed() { None } else { Order::take(self, me, deadline) }
     }
 }
+
+/// Somebody else has the order.
+pub(super) struct Busy;

@@ -14,15 +14,14 @@
 //!
 //! Nothing here waits for a receiver, other than for room.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::event::Event;
-use super::hands::{Hands, Held};
-use super::index::Index;
+use super::hands::Held;
+use super::index::{self, Index};
 use super::kind::Kind;
 use super::layout::Header;
-use super::order::{Order, Ranks, is_there};
+use super::order::{self, Ordered, Ranks, is_there};
 use super::payload::Meta;
 use super::post::PostError;
 use super::slots::{self, Claim, Position, Refused, SlotWord, State};
@@ -87,7 +86,7 @@ impl Window {
             self.write_inline(slot, parts);
         }
         Meta { length: payload.len() as u32, extent }.store(slot);
-        let fact = &index.facts[position.index() as usize];
+        let fact = &index::facts(self)[position.index() as usize];
         let rank = match rank {
             Rank::Of(rank) => rank,
             Rank::First => u64::MAX - sequence,
@@ -113,25 +112,12 @@ impl Window {
         self.items().notify_each();
     }
 
-    /// Claims any free slot for this process to write. Dead at any point: WRITING, or nothing but a bit.
+    /// Claims any free slot for this process to write.
     ///
     /// # Errors
     /// There is none.
     pub(super) fn claim_free(&self) -> Result<Position, Refused> {
-        let index = Index::of(self);
-        // A bit that is not true is taken once, so this comes to an end.
-        for _ in 0..slots::steps_max(self.layout.shape.capacity) {
-            let Some(number) = index.free.take().filter(|number| *number < self.layout.shape.capacity) else {
-                return Err(Refused::NotNow);
-            };
-            let word = &self.slot(number).word;
-            let seen = SlotWord(word.load(Acquire)); // PAIR: slot-freed
-            let mine = SlotWord::new(State::Writing, self.segment.me(), 0, seen.lap());
-            if seen.state() == State::Free && word.compare_exchange(seen.0, mine.0, Acquire, Relaxed).is_ok() {
-                return Ok(Position::new(seen.lap(), number));
-            }
-        }
-        Err(Refused::NotNow)
+        order::claim_free(self, self.segment.me())
     }
 
     /// Takes the message that comes first and for which `skips` does not hold, waiting until `deadline` for
@@ -145,9 +131,7 @@ impl Window {
         skips: &dyn Fn(Position) -> bool,
         deadline: Deadline,
     ) -> Found {
-        let Some(mut order) = Order::take(self, deadline) else { return Found::Busy };
-        let held = order.claim(ranks, skips);
-        drop(order);
+        let Ok(held) = self.claim_first(ranks, skips, deadline) else { return Found::Busy };
         let is_closing = has_flags(&self.header().state.flags, flags::CLOSING);
         if is_closing && held.is_some() {
             // It may have been the last one that others waited for.
@@ -192,34 +176,10 @@ impl Window {
         order.count.load(Relaxed) != 0 || has_flags(&state.flags, flags::CLOSING) || Index::of(self).news.may_have_any()
     }
 
-    /// Slots and hands, as far as these have memory.
-    pub(super) fn places(&self) -> u32 {
-        self.layout.shape.capacity + self.hand_count()
-    }
-
-    /// The word of a slot or hand.
-    #[inline]
-    pub(super) fn place_word(&self, place: u32) -> Option<&'static AtomicU64> {
-        let slots = self.layout.shape.capacity;
-        match place < slots {
-            true => Some(&self.slot(place).word),
-            false => (place < self.places()).then(|| &self.hand(place - slots).word),
-        }
-    }
-
-    /// The position that a message was sent to, wherever it lies now.
-    pub(super) fn origin_of(&self, place: u32, seen: SlotWord) -> Position {
-        let slots = self.layout.shape.capacity;
-        match place < slots {
-            true => Position::new(seen.lap(), place),
-            false => Position(self.origin(place - slots).load(Relaxed)),
-        }
-    }
-
     /// Rank and sequence of the message in a place.
     #[inline]
     pub(crate) fn fact(&self, place: u32) -> (u64, u64) {
-        let fact = &Index::of(self).facts[place as usize];
+        let fact = &index::facts(self)[place as usize];
         (fact.rank.load(Relaxed), fact.sequence.load(Relaxed))
     }
 
@@ -237,8 +197,8 @@ impl Window {
 
     /// Before a message goes from its slot into a hand.
     pub(super) fn move_fact(&self, slot: u32, hand: u32) {
-        let index = Index::of(self);
-        let (from, to) = (&index.facts[slot as usize], &index.facts[(self.layout.shape.capacity + hand) as usize]);
+        let facts = index::facts(self);
+        let (from, to) = (&facts[slot as usize], &facts[(self.layout.shape.capacity + hand) as usize]);
         to.rank.store(from.rank.load(Relaxed), Relaxed);
         to.sequence.store(from.sequence.load(Relaxed), Relaxed);
     }

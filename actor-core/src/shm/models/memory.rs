@@ -46,7 +46,8 @@ struct Killed;
 
 loom::thread_local! {
     static STEPS_LEFT: Cell<u32> = Cell::new(u32::MAX);
-    /// Killed, and on the way out: what its destructors would still do is not done.
+    /// Killed, and on the way out: what its destructors would still do is not done. They see nothing but zeroes, and
+    /// whatever they would change is as if they had.
     static IS_DEAD: Cell<bool> = Cell::new(false);
 }
 
@@ -63,9 +64,13 @@ pub(crate) fn mortal<T>(steps: u32, life: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
+fn is_dead() -> bool {
+    IS_DEAD.with(Cell::get)
+}
+
 /// About to change shared memory: this may be the end. False: that was before, and nothing is changed.
 fn step() -> bool {
-    if IS_DEAD.with(Cell::get) {
+    if is_dead() {
         return false;
     }
     STEPS_LEFT.with(|left| match left.get() {
@@ -87,7 +92,9 @@ impl Memory for Checked {
     type Word32 = Futex;
 
     fn fence() {
-        fence(SeqCst);
+        if !is_dead() {
+            fence(SeqCst);
+        }
     }
 
     fn sleep(word: &Futex, expected: u32, deadline: Deadline) -> bool {
@@ -208,7 +215,7 @@ macro_rules! impl_word {
     ($word:ty, $inner:tt, $value:ty) => {
         impl Word<$value> for $word {
             fn load(&self, order: Ordering) -> $value {
-                self.$inner.load(order)
+                if is_dead() { 0 } else { self.$inner.load(order) }
             }
             fn store(&self, value: $value, order: Ordering) {
                 if step() {
@@ -217,18 +224,18 @@ macro_rules! impl_word {
             }
             fn compare_exchange(&self, current: $value, new: $value, success: Ordering) -> Result<$value, $value> {
                 if !step() {
-                    return Err(self.$inner.load(Acquire));
+                    return Ok(current);
                 }
                 self.$inner.compare_exchange(current, new, success, Acquire)
             }
             fn fetch_add(&self, value: $value, order: Ordering) -> $value {
-                if step() { self.$inner.fetch_add(value, order) } else { self.$inner.load(Acquire) }
+                if step() { self.$inner.fetch_add(value, order) } else { 0 }
             }
             fn fetch_or(&self, value: $value, order: Ordering) -> $value {
-                if step() { self.$inner.fetch_or(value, order) } else { self.$inner.load(Acquire) }
+                if step() { self.$inner.fetch_or(value, order) } else { 0 }
             }
             fn fetch_and(&self, value: $value, order: Ordering) -> $value {
-                if step() { self.$inner.fetch_and(value, order) } else { self.$inner.load(Acquire) }
+                if step() { self.$inner.fetch_and(value, order) } else { 0 }
             }
         }
     };

@@ -23,6 +23,7 @@ mod locks;
 mod logs;
 mod mailbox;
 pub(crate) mod memory;
+mod ordered;
 mod permits;
 mod queue;
 mod ring;
