@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering::{AcqRel, Release};
 
 use loom::thread::{JoinHandle, spawn};
 
@@ -11,6 +12,7 @@ use super::seat::SeatWords;
 use super::task::{Attempt, Doom, Stand, TaskWords, WorkerNumber};
 use crate::pool::burial::Blame;
 use crate::shm::models::memory::{Checked, Word64, check, check_deaths, mortal};
+use crate::shm::words::Word;
 
 const ID: TaskId = TaskId { index: 0, generation: 7 };
 const ITEMS: u32 = 2;
@@ -64,8 +66,15 @@ impl Tested {
         SeatWords { task, item, due, kept, doomed }
     }
 
+    /// Comes to the board. The checker tries every order of writes to a word, but forgets who has read it before
+    /// somebody else has: so each begins with a write, which changes nothing.
+    fn come(&self) {
+        self.task[0].fetch_or(0, AcqRel);
+    }
+
     /// As a worker does, without what the items are.
     fn work(&self, number: usize, worker: WorkerNumber) -> Part {
+        self.come();
         let (task, seat) = (self.task(), self.seat(number));
         let Some(mut attempt) = task.claim((self.retries, ITEMS), worker, &seat) else { return Part::None };
         let first = attempt.item;
@@ -86,6 +95,7 @@ impl Tested {
 
     /// The items that have something to be told of them after the first worker's death.
     fn bury(&self) -> Vec<u32> {
+        self.come();
         let Some((id, attempt)) = self.seat(0).at_work() else { return Vec::new() };
         assert_eq!(id, ID);
         let (first, count) = self.seat(0).kept();
@@ -144,6 +154,7 @@ fn who_is_doomed_is_stopped_and_nobody_else() {
     check(3, || {
         let tested = Tested::returned();
         let second = second(&tested);
+        tested.come();
         let doom = tested.task().doom();
         let part = second.join().unwrap();
         let is_doomed = tested.task().is_doomed(SECOND, &tested.seat(1));
@@ -162,6 +173,7 @@ fn the_time_limit_of_the_dead_stops_nobody_else() {
     check(3, || {
         let tested = Tested::returned();
         let second = second(&tested);
+        tested.come();
         tested.task().time_out(FIRST, 0);
         assert!(matches!(second.join().unwrap(), Part::Sent(_)));
         assert_eq!(tested.task().stand(), Some(Stand::Ended));
@@ -178,10 +190,10 @@ fn who_is_doomed_stays_so_whatever_comes_in_the_place_of_its_task() {
             spawn(move || (tested.work(0, FIRST), tested.task().is_doomed(FIRST, &tested.seat(0))))
         };
         // All of it with the ledger open, and the next task behind it.
+        tested.come();
         let is_timed = tested.task().time_out(FIRST, 0);
         if is_timed {
-            use crate::shm::words::Word;
-            tested.seat(0).doomed.store(1, std::sync::atomic::Ordering::Release);
+            tested.seat(0).doomed.store(1, Release);
         }
         tested.task().close();
         let next = TaskId { generation: ID.generation + 1, ..ID };

@@ -273,6 +273,9 @@ mod tests {
             assert_eq!(Stand::of(stand.raw(u32::MAX)), stand);
         }
         assert_eq!(WorkerNumber::new(1 << 24), WorkerNumber::new(0));
+        for nobodys in [Stand::Queued.raw(3) | 0x100, Stand::Ended.raw(3) | 0x8000_0000, 3 << 32 | 0x82, 3 << 32] {
+            assert_eq!(Stand::of(nobodys), Stand::Over, "{nobodys:#x}");
+        }
     }
 
     /// What a worker that runs wild can leave there: nobody goes on for ever, and nothing overflows.

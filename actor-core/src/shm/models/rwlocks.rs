@@ -22,8 +22,9 @@ struct Tested {
     event: (Futex, Word64),
     drained: (Futex, Word64),
     readers: Vec<Word64>,
-    /// Two copies; the checker tells who touches one while another writes it.
     copies: [Cell<u32>; 2],
+    /// What is there once: the checker tells who reads it while another writes.
+    guarded: Cell<u32>,
 }
 
 const DEAD: ProcessId = ProcessId { participant: A, generation: 9 };
@@ -49,6 +50,7 @@ impl Tested {
             drained: (Futex::new(0), word()),
             readers: (0..readers).map(|_| word()).collect(),
             copies: [Cell::new(0), Cell::new(0)],
+            guarded: Cell::new(0),
         })
     }
 
@@ -63,6 +65,7 @@ impl Tested {
     fn read(&self, me: Participant) -> (Option<ProcessId>, u32) {
         let reading = self.words().read(me, &PATIENT).expect("there is no deadline");
         let number = self.copies[reading.word.copy()].get();
+        assert!(self.guarded.get() <= 2);
         self.words().end_read(me, reading);
         (reading.word.died(), number)
     }
@@ -71,6 +74,7 @@ impl Tested {
     fn add(&self, me: Participant) -> LockWord {
         let before = self.words().write(me, &PATIENT).expect("there is no deadline");
         let other = 1 - before.copy();
+        self.guarded.set(self.guarded.get() + 1);
         self.copies[other].set(self.copies[before.copy()].get() + 1);
         self.words().end_write(before.freed().with_copy(other));
         before
