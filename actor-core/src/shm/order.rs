@@ -17,24 +17,21 @@
 //! words of slots and hands: what was claimed says by whom, everything else is there. That is done by the
 //! next holder, since a comparison may run code of the user's, which the node must not.
 //!
-//! A death elsewhere loses at most bits, and the node sets them again ([`Window::repair_order`]). A bit
+//! A death elsewhere loses at most bits, and the node sets them again ([`repair`]). A bit
 //! that is set without need costs one look.
 //!
 //! Nobody else waits for a holder than receivers, and of those who have a deadline nobody longer than that.
 
-use std::cell::Cell;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::AtomicU64;
+mod taking;
+
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::event::{Event, Waited};
 use super::hands::{Hands, Held};
 use super::index::Index;
 use super::slots::{self, Claim, Position, Refused, Ring, SlotWord, State};
-use super::window::{Window, flags, has_flags};
-use super::words::{Mapped, Memory, Word};
+use super::words::{Memory, Word};
 use crate::id::Participant;
-use crate::sys::cpu;
 use crate::time::Deadline;
 
 /// The words of an ordered queue: those of any queue, and those by which it is in order.
@@ -148,14 +145,6 @@ impl Hold {
         }
     }
 }
-
-thread_local! {
-    /// This thread has an order, so code of the user's runs with it in hand.
-    static HOLDS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Looks before a sleep: a holder that runs is done before that.
-const LOOKS: u32 = 400;
 
 /// The order in the hands of this thread.
 pub(super) struct Order<'a, Q: Ordered> {
@@ -344,76 +333,3 @@ impl<Q: Ordered> Drop for Order<'_, Q> {
         self.queue.turn_event().notify();
     }
 }
-
-/// This thread has an order, until this is dropped.
-struct Holding;
-
-impl Holding {
-    /// # Panics
-    /// This thread has one already.
-    fn begin() -> Holding {
-        assert!(!HOLDS.replace(true), "what compares items must not receive from an ordered queue");
-        Holding
-    }
-}
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        HOLDS.set(false);
-    }
-}
-
-impl Ordered for Window {
-    #[inline]
-    fn order_word(&self) -> &AtomicU64 {
-        &self.header().order.word
-    }
-    #[inline]
-    fn order_count(&self) -> &AtomicU32 {
-        &self.header().order.count
-    }
-    fn turn_event(&self) -> Event<'_, Mapped> {
-        self.turn()
-    }
-    #[inline]
-    fn index(&self) -> Index<'_, Mapped> {
-        Index::of(self)
-    }
-    fn is_discarded(&self) -> bool {
-        has_flags(&self.header().state.flags, flags::CLOSED_NOW)
-    }
-}
-
-impl Window {
-    /// Claims the first message for which `skips` does not hold, with the order in hand for that long: it is
-    /// waited for until `deadline`, or until the queue is closed for good. `Err`: somebody else has it.
-    ///
-    /// # Panics
-    /// This thread has an order already: an item is being compared that receives from an ordered queue.
-    #[inline]
-    pub(super) fn claim_first<R: Ranks>(
-        &self,
-        ranks: &R,
-        skips: &dyn Fn(Position) -> bool,
-        deadline: Deadline,
-    ) -> Result<Option<Held>, Busy> {
-        let _holding = Holding::begin();
-        let order = Order::try_take(self, self.segment.me()).or_else(|| self.wait_for_order(deadline));
-        order.map(|mut order| order.claim(ranks, skips)).ok_or(Busy)
-    }
-
-    #[cold]
-    fn wait_for_order(&self, deadline: Deadline) -> Option<Order<'_, Window>> {
-        let me = self.segment.me();
-        for _ in 0..LOOKS {
-            cpu::spin();
-            if let Some(order) = Order::try_take(self, me) {
-                return Some(order);
-            }
-        }
-        if deadline.has_passed() { None } else { Order::take(self, me, deadline) }
-    }
-}
-
-/// Somebody else has the order.
-pub(super) struct Busy;
