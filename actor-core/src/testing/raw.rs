@@ -160,29 +160,8 @@ pub fn request_samples() -> Vec<Vec<u8>> {
     let process = ProcessId { participant: Participant(9000), generation: u32::MAX - 9 };
     let actor = ActorId(WindowId { index: 60_000, generation: u32::MAX - 9 });
     let reply = ReplyAddress { window: WindowId { index: 1, generation: 1 }, slot: 2, generation: 3 };
-    let (entry, short) = (Entry::of(nothing).expect("it is code of this program"), Duration::from_millis(50));
-    let spec = ActorSpec {
-        name: "made".into(),
-        type_name: "tests::Made".into(),
-        entry,
-        args: Bytes(vec![1, 2, 3]),
-        handlers: vec!["one".into(), "two".into()],
-        mailbox: MailboxSize { capacity: 4, message_max: 3000, bytes: 8000 },
-        start_timeout: short,
-        stderr: Stderr::Capture,
-        start_method: Some(StartMethod::Exec),
-        parent: None,
-    };
-    let plain = ProcessSpec {
-        name: "plain".into(),
-        entry,
-        args: Bytes(vec![0xc0]),
-        start_timeout: short,
-        stderr: Stderr::Inherit,
-        start_method: None,
-        parent: Some(process),
-        daemon: true,
-    };
+    let short = Duration::from_millis(50);
+    let (spec, plain) = specs(process, short);
     let requests = [
         Request::SpawnProcess(plain),
         Request::SpawnActor(spec.clone()),
@@ -212,6 +191,34 @@ pub fn request_samples() -> Vec<Vec<u8>> {
         Request::Obituary { left: actor.0, dead: process },
     ];
     requests.iter().map(|request| encode(request).expect("requests can be encoded")).collect()
+}
+
+/// An actor and a process that nobody means to start.
+fn specs(parent: ProcessId, short: Duration) -> (ActorSpec, ProcessSpec) {
+    let entry = Entry::of(nothing).expect("it is code of this program");
+    let spec = ActorSpec {
+        name: "made".into(),
+        type_name: "tests::Made".into(),
+        entry,
+        args: Bytes(vec![1, 2, 3]),
+        handlers: vec!["one".into(), "two".into()],
+        mailbox: MailboxSize { capacity: 4, message_max: 3000, bytes: 8000 },
+        start_timeout: short,
+        stderr: Stderr::Capture,
+        start_method: Some(StartMethod::Exec),
+        parent: None,
+    };
+    let plain = ProcessSpec {
+        name: "plain".into(),
+        entry,
+        args: Bytes(vec![0xc0]),
+        start_timeout: short,
+        stderr: Stderr::Inherit,
+        start_method: None,
+        parent: Some(parent),
+        daemon: true,
+    };
+    (spec, plain)
 }
 
 /// The function of processes that nobody means to start.
