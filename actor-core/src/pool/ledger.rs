@@ -6,6 +6,7 @@
 //! woken is noted, and done by whoever has let go of the lock.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::Thread;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use super::board::TaskId;
 use super::error::{SubmitError, TaskError};
+use super::message::{Outcome, outcome};
 use crate::exit::ExitReport;
 
 /// All that the process with the pool knows of its tasks.
@@ -116,6 +118,26 @@ pub(super) enum What {
     Error(TaskError),
 }
 
+impl What {
+    fn start(&self) -> usize {
+        if let What::Outcomes(_, start) = self { *start } else { 0 }
+    }
+
+    /// That of the item at this place, and how many of it have failed. Goes on to the next place.
+    fn one(&self, at: &mut usize) -> (What, u32) {
+        match self {
+            What::Error(error) => (What::Error(error.clone()), 1),
+            What::Outcomes(bytes, _) => {
+                let found = outcome(bytes, *at);
+                let has_failed = found.as_ref().is_none_or(|(kind, _, _)| *kind != Outcome::Returned);
+                let one = *at..found.map_or(bytes.len(), |(_, _, next)| next);
+                *at = one.end;
+                (What::Outcomes(bytes[one].to_vec(), 0), u32::from(has_failed))
+            }
+        }
+    }
+}
+
 struct Follower {
     number: u64,
     job: u64,
@@ -216,10 +238,29 @@ impl Ledger {
     /// over.
     pub(super) fn settle(&mut self, id: TaskId, first: u32, count: u32, failed: u32, what: What) -> bool {
         let Some(task) = self.task(id) else { return false };
-        let in_bounds = first.checked_add(count).is_some_and(|end| end <= task.count);
-        if !in_bounds || count == 0 || task.has(first) {
-            return false;
+        let Some(end) = first.checked_add(count).filter(|end| *end <= task.count) else { return false };
+        match task.got.iter().any(|(at, so_many)| *at < end && first < at + so_many) {
+            false => count != 0 && self.settle_new(id, first, count, failed, what),
+            true => self.settle_others(id, first..end, &what),
         }
+    }
+
+    /// The same for items of which some have results: a worker that died between the end of an item and the begin
+    /// of the next one has left the result, and the next worker does that item again and others after it.
+    #[cold]
+    fn settle_others(&mut self, id: TaskId, items: Range<u32>, what: &What) -> bool {
+        let (mut is_done, mut at) = (false, what.start());
+        for item in items {
+            let (one, failed) = what.one(&mut at);
+            if self.task(id).is_some_and(|task| !task.has(item)) {
+                is_done |= self.settle_new(id, item, 1, failed, one);
+            }
+        }
+        is_done
+    }
+
+    fn settle_new(&mut self, id: TaskId, first: u32, count: u32, failed: u32, what: What) -> bool {
+        let Some(task) = self.task(id) else { return false };
         task.missing = task.missing.saturating_sub(count);
         let is_done = task.missing == 0;
         if !is_done {
@@ -336,6 +377,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use super::super::message::write_outcome;
     use super::*;
 
     fn outcomes() -> What {
@@ -376,6 +418,26 @@ mod tests {
         assert!(!ledger.settle(ids[0], 2, 2, 0, outcomes()));
         assert_eq!(ledger.take_parts(job).len(), 2);
         assert_eq!(ledger.tally.done, 4);
+    }
+
+    /// Of items that came before, of others, and of items that came before.
+    #[test]
+    fn what_comes_with_others_that_came_before_counts() {
+        let (mut ledger, job, ids) = ledger(&[5]);
+        let mut bytes = Vec::new();
+        for item in 0..5_u8 {
+            let kind = if item == 3 { Outcome::Unsent } else { Outcome::Returned };
+            write_outcome(&mut bytes, kind, |bytes| bytes.push(item));
+        }
+        assert!(!ledger.settle(ids[0], 0, 2, 0, outcomes()));
+        assert!(!ledger.settle(ids[0], 4, 1, 0, outcomes()));
+        assert!(ledger.settle(ids[0], 0, 5, 1, What::Outcomes(bytes, 0)));
+        let parts = ledger.take_parts(job).into_iter().skip(2).map(|part| match part.what {
+            What::Outcomes(bytes, at) => (part.first, part.count, outcome(&bytes, at).map(|(_, at, _)| bytes[at][0])),
+            What::Error(_) => panic!("there is none"),
+        });
+        assert_eq!(parts.collect::<Vec<_>>(), [(2, 1, Some(2)), (3, 1, Some(3))]);
+        assert_eq!((ledger.tally.done, ledger.tally.failed), (5, 1));
     }
 
     #[test]
