@@ -19,6 +19,7 @@
 
 mod acts;
 mod books;
+mod channel;
 mod clerk;
 mod covered;
 mod deeds;

@@ -13,7 +13,7 @@ use crate::queue::waiting::{Channel, Look};
 use crate::queue::{Close, Options, ledger};
 use crate::shm::handle::Handle;
 use crate::shm::post::PostError;
-use crate::shm::window::Kind;
+use crate::shm::window::{Kind, Window};
 use crate::time::Deadline;
 use crate::wait::{Opened, Source};
 use crate::wire::travel::Travellers;
@@ -149,6 +149,11 @@ impl<T, O> OrderedQueue<T, O> {
     /// Nothing that was kept is unfinished; nothing has changed.
     pub fn task_done(&self) -> Result<(), TooManyDone> {
         ledger::finish_one(self.raw.handle())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn window(&self) -> Option<&Window> {
+        self.raw.window()
     }
 
     pub(in crate::queue) fn from_raw(raw: RawQueue) -> OrderedQueue<T, O> {

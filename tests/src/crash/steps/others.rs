@@ -114,7 +114,7 @@ impl Steps {
     pub(super) fn pair(&mut self, tally: &mut Tally) {
         tally.runs += 1;
         self.pairs += 1;
-        let parts = self.any(Case::may_be_first).and_then(|first| Ok([first, self.any(Case::may_be_second)?]));
+        let parts = self.any(Case::may_be_first).and_then(|first| Ok([first, self.any_beside(first)?]));
         if let Err(fault) = parts.and_then(|parts| self.pair_of(parts)) {
             tally.note(fault);
         }
@@ -139,7 +139,7 @@ impl Steps {
 
     fn any_in_field(&mut self, leader: &mut Leader) -> Result<(), Fault> {
         let first = self.any(Case::may_be_repaired)?;
-        let parts = [first, self.any(Case::may_be_second)?, self.any(Case::may_be_second)?];
+        let parts = [first, self.any_beside(first)?, self.any_beside(first)?];
         let place = self.any_of_repair(first.case);
         self.nested_in_field(parts, place, leader)
     }
@@ -202,6 +202,14 @@ impl Steps {
     /// Some instruction of a case of a kind.
     fn any(&mut self, is_meant: fn(&Case) -> bool) -> Result<Part, Fault> {
         let meant: Vec<usize> = (0..TABLE.len()).filter(|case| is_meant(&TABLE[*case])).collect();
+        self.any_part(&meant)
+    }
+
+    /// Some instruction of a case that may be tried beside this one, on the same queue.
+    fn any_beside(&mut self, first: Part) -> Result<Part, Fault> {
+        let sort = TABLE[first.case].sort;
+        let is_meant = |case: &usize| TABLE[*case].may_be_second() && TABLE[*case].sort == sort;
+        let meant: Vec<usize> = (0..TABLE.len()).filter(is_meant).collect();
         self.any_part(&meant)
     }
 
