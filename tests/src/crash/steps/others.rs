@@ -9,7 +9,8 @@ use super::field::Part;
 use super::leader::{Leader, Place};
 use super::nested::Stood;
 use super::table::{Case, TABLE};
-use super::{Fault, Kind, Plan, Steps, TRIES, Tally, title};
+use super::yard::table::ROWS;
+use super::{CASES, Fault, Kind, Plan, Steps, TRIES, Tally, title};
 use crate::chance::Chance;
 
 /// What begins the names of what is covered of repairs.
@@ -105,7 +106,7 @@ impl Steps {
     /// The part with this name.
     fn part(&mut self, name: &str) -> Result<Option<Part>, Fault> {
         let Some((wanted, steps)) = name.split_once('@') else { return Ok(None) };
-        let case = (0..TABLE.len() + DEEDS.len()).find(|case| title(*case) == wanted);
+        let case = (0..CASES - ROWS.len()).find(|case| title(*case) == wanted);
         let (Some(case), Ok(steps)) = (case, steps.parse()) else { return Ok(None) };
         self.explore(case)?;
         Ok(Some(Part { case, steps }))
