@@ -45,6 +45,7 @@ use super::segment::{Segment, attached};
 use super::slots::{SlotWord, State as SlotState};
 use super::window::{Kind, Window, flags, has_flags, raise_flags};
 use crate::id::{Participant, ProcessId, WindowId};
+use crate::planted::planted;
 
 /// One end as it was written into a message, or as a process has it: good for this hop only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,7 +319,7 @@ pub(crate) fn recover(window: &Window, dead: ProcessId) -> bool {
     for side in Side::BOTH {
         let word = window.end_word(side);
         let mut seen = EndWord(word.load(Acquire));
-        while seen.state() == State::Owned && seen.process() == dead {
+        while seen.state() == State::Owned && seen.process() == dead && !planted!(ForgetEnds) {
             let then = EndWord::new(State::Dead, Some(dead), seen.hops());
             match word.compare_exchange(seen.0, then.0, AcqRel, Acquire) {
                 Ok(_) => seen = then,

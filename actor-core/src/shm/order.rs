@@ -32,6 +32,7 @@ use super::slots::{Claim, Position, SlotWord, State};
 use super::window::{Window, flags, has_flags};
 use super::words::{Mapped, Memory};
 use crate::id::Participant;
+use crate::planted::planted;
 use crate::sys::cpu;
 use crate::time::Deadline;
 
@@ -296,7 +297,7 @@ impl Window {
         for place in 0..self.places() {
             let Some(word) = self.place_word(place) else { continue };
             let seen = SlotWord(word.load(Acquire));
-            if is_there(seen) {
+            if is_there(seen) && !planted!(ForgetNews) {
                 index.news.set(place);
             } else if seen.state() == State::Free && place < self.layout.shape.capacity {
                 index.free.set(place);
