@@ -1,6 +1,6 @@
 //! A condition: a wake that was given is somebody's, whoever dies between the choice and the use.
 
-use actor_core::sync::{Condition, LockError, Mutex};
+use actor_core::sync::{Condition, ConditionOptions, LockError, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::super::aside::Aside;
@@ -32,9 +32,14 @@ pub(super) struct Notified {
     waiting: Vec<Aside<bool>>,
 }
 
+/// Two who wait, or the victim and another, and one that is free.
+const SEATS: usize = 3;
+
 impl Notified {
     pub(super) fn make(act: Act) -> Result<Box<dyn Thing>, Fault> {
-        let (mutex, other, condition) = (Mutex::new(0).works()?, Mutex::new(0).works()?, Condition::new().works()?);
+        // Who notifies looks at the seats of all.
+        let condition = ConditionOptions { waiters: SEATS }.create();
+        let (mutex, other, condition) = (Mutex::new(0).works()?, Mutex::new(0).works()?, condition.works()?);
         Ok(Box::new(Notified { act, mutex, other, condition, was_notified: false, waiting: Vec::new() }))
     }
 

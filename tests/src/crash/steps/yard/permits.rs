@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actor_core::sync::{AcquireError, Semaphore};
+use actor_core::sync::{AcquireError, Semaphore, SemaphoreOptions};
 use serde::{Deserialize, Serialize};
 
 use super::super::aside::Aside;
@@ -39,10 +39,12 @@ pub(super) struct Permits {
 
 /// How many there are where something is to be had at once.
 const USUAL: usize = 2;
+const MOST: usize = 4;
 
 impl Permits {
     pub(super) fn make(act: Act) -> Result<Box<dyn Thing>, Fault> {
-        let semaphore = Semaphore::new(0).works()?;
+        // Who looks for a permit looks at all that there can be.
+        let semaphore = SemaphoreOptions { permits: 0, permits_max: MOST }.create().works()?;
         Ok(Box::new(Permits { act, semaphore, total: 0, waiting: None }))
     }
 
