@@ -69,6 +69,22 @@ pub(crate) enum Bug {
     PublishLogBeforeCopy,
     /// The last that the dead have logged is not read.
     ForgetLogs,
+    /// A lock that the dead held is free, and nobody is told.
+    ForgetOwners,
+    /// A copy of what a mutex guards counts before it is written.
+    CountBeforeWrite,
+    /// Permits of the dead stay with it.
+    KeepPermits,
+    /// A wake that the dead was given goes to nobody else.
+    SwallowWakes,
+    /// A barrier waits for those who have died.
+    WaitForTheDead,
+    /// Ends of pipes that the dead had stay open.
+    ForgetEnds,
+    /// What has come to an ordered queue and is not yet in order is not looked for.
+    ForgetNews,
+    /// A task is out of its worker's hands before it is done.
+    FinishBeforeWork,
 }
 
 /// Whether this bug is planted in this process.
@@ -122,6 +138,14 @@ const ALL: &[Bug] = &[
     Bug::ForgetTimers,
     Bug::PublishLogBeforeCopy,
     Bug::ForgetLogs,
+    Bug::ForgetOwners,
+    Bug::CountBeforeWrite,
+    Bug::KeepPermits,
+    Bug::SwallowWakes,
+    Bug::WaitForTheDead,
+    Bug::ForgetEnds,
+    Bug::ForgetNews,
+    Bug::FinishBeforeWork,
 ];
 
 /// Makes the moment long that a planted bug leaves between two steps.

@@ -92,7 +92,7 @@ impl Stepped {
     /// It does not live any more.
     pub fn to_system_call(&self) -> io::Result<()> {
         self.request(libc::PTRACE_SYSCALL, 0, 0)?;
-        self.wait_for(libc::PTRACE_SYSCALL)
+        self.wait_for(libc::PTRACE_SYSCALL).map(drop)
     }
 
     /// What it asks of the system, if it is about to.
@@ -147,7 +147,10 @@ impl Stepped {
         self.request(libc::PTRACE_SINGLESTEP, 0, 0)?;
         match is_call {
             true => self.come_back(),
-            false => self.wait_for(libc::PTRACE_SINGLESTEP).map(|()| Step::Made),
+            // The kernel tells of the step over the call first, and of the stop that was asked for in it only
+            // when the next instruction is to be executed, which then is not.
+            false if self.wait_for(libc::PTRACE_SINGLESTEP)? == libc::SIGSTOP => Ok(Step::Elsewhere),
+            false => Ok(Step::Made),
         }
     }
 
@@ -225,11 +228,11 @@ impl Stepped {
     }
 
     /// Waits until it has done what was requested. Signals of others are none of the leader's business: it
-    /// gets them, and goes on.
-    fn wait_for(&self, request: libc::c_uint) -> io::Result<()> {
+    /// gets them, and goes on. The signal with which it stands still.
+    fn wait_for(&self, request: libc::c_uint) -> io::Result<i32> {
         loop {
             match self.stopped_by(WaitIdOptions::empty())? {
-                Some(libc::SIGTRAP | libc::SIGSTOP) => return Ok(()),
+                Some(signal @ (libc::SIGTRAP | libc::SIGSTOP)) => return Ok(signal),
                 Some(signal) => self.request(request, 0, signal as usize)?,
                 None => {}
             }

@@ -16,6 +16,7 @@ use super::tasks::Tasks;
 use super::wiring::Wiring;
 use crate::id::ProcessId;
 use crate::link;
+use crate::planted::planted;
 use crate::queue::RawQueue;
 use crate::shm::post::{PostError, Wake};
 use crate::sys::process;
@@ -82,12 +83,16 @@ impl Worker {
             // A slot that is held for long would keep those who send.
             let held = window.move_to_hand(held);
             buffers.task.clear();
-            if window.read_held(held, &mut buffers.task)
-                && let Some(task) = Task::of(&buffers.task)
-            {
+            let is_read = window.read_held(held, &mut buffers.task);
+            if planted!(FinishBeforeWork) {
+                window.finish(held, Wake::Now);
+            }
+            if is_read && let Some(task) = Task::of(&buffers.task) {
                 buffers = self.task(&task, buffers);
             }
-            window.finish(held, Wake::Now);
+            if !planted!(FinishBeforeWork) {
+                window.finish(held, Wake::Now);
+            }
             self.seat.leave();
             if self.progress.is_over() {
                 return;

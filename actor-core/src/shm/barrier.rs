@@ -45,6 +45,7 @@ use super::window::Window;
 use super::words::{Mapped, Memory};
 use crate::exit::EndKind;
 use crate::id::{Participant, ProcessId};
+use crate::planted::planted;
 
 /// Parties of one barrier: each looks at the places of all.
 pub(crate) const PARTIES_MAX: usize = 4096;
@@ -256,7 +257,7 @@ impl Barrier {
         if applies(self.main()) {
             self.culprit.store(packed, Release); // PAIR: culprit
         }
-        let is_ours = self.break_if(End::Died, participant, applies);
+        let is_ours = !planted!(WaitForTheDead) && self.break_if(End::Died, participant, applies);
         for place in places {
             let word = Place(place.load(Acquire));
             if word.is_of(participant) {

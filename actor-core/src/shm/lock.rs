@@ -43,6 +43,7 @@ use super::region::Atomics;
 use super::window::Window;
 use super::words::{Mapped, Memory, Word};
 use crate::id::{Participant, ProcessId};
+use crate::planted::planted;
 use crate::time::Deadline;
 
 /// What a lock is to everybody, and room for a little data in the same cache line.
@@ -161,6 +162,7 @@ impl LockWord {
     fn repaired(self, dead: ProcessId) -> LockWord {
         match self.0 & (LockWord::CLAIMING | LockWord::AFTER_DEATH) {
             LockWord::CLAIMING => self.freed(),
+            _ if planted!(ForgetOwners) => self.freed(),
             _ => self.after(dead),
         }
     }
@@ -219,6 +221,11 @@ impl<M: Memory> Lock<'_, M> {
     pub(crate) fn release(&self, next: LockWord) {
         M::publish(self.word, next.0); // PAIR: lock-released
         self.event.notify();
+    }
+
+    /// What a planted bug does: from here on this copy counts, whether it is written or not.
+    pub(crate) fn count_copy(&self, copy: usize) {
+        self.word.store(LockWord(self.word.load(Relaxed)).with_copy(copy).0, Release);
     }
 
     /// Gives back what was taken by hand, by whatever thread of the process. False: it was not.

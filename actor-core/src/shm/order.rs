@@ -32,6 +32,7 @@ use super::index::Index;
 use super::slots::{self, Claim, Position, Refused, Ring, SlotWord, State};
 use super::words::{Memory, Word};
 use crate::id::Participant;
+use crate::planted::planted;
 use crate::time::Deadline;
 
 /// The words of an ordered queue: those of any queue, and those by which it is in order.
@@ -98,7 +99,7 @@ pub(super) fn repair<Q: Ordered>(queue: &Q, dead: Participant) {
     for place in 0..queue.places() {
         let Some(word) = queue.place_word(place) else { continue };
         let seen = SlotWord(word.load(Acquire));
-        if is_there(seen) {
+        if is_there(seen) && !planted!(ForgetNews) {
             index.news.set(place);
         } else if seen.state() == State::Free && place < queue.capacity() {
             index.free.set(place);

@@ -28,6 +28,7 @@ use super::region;
 use super::window::Window;
 use super::words::{Mapped, Memory, Word};
 use crate::id::Participant;
+use crate::planted::planted;
 
 /// Seats of one condition.
 pub(crate) const WAITERS_MAX: usize = 4096;
@@ -126,7 +127,7 @@ pub(crate) fn leave<W: Waiters>(waiters: &W, seat: u32) {
 /// First the wake is another's, then the seat is free: dead in between, it is passed on once more.
 fn pass_on<W: Waiters>(waiters: &W, seat: u32) {
     let word = &waiters.seats()[seat as usize];
-    if SeatWord(word.load(Acquire)).state() == WOKEN {
+    if SeatWord(word.load(Acquire)).state() == WOKEN && !planted!(SwallowWakes) {
         notify(waiters, 1);
     }
     word.store(FREE, Release);

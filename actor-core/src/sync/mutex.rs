@@ -17,6 +17,7 @@ use super::error::{Accept, LockError, OwnerDied};
 use super::failure::CreateError;
 use super::future::{Grab, LockFuture};
 use super::raw::{Held, RawLock};
+use crate::planted::planted;
 use crate::shm::cells;
 use crate::shm::handle::Handle;
 use crate::shm::lock::{By, DATA_AT, DATA_HERE};
@@ -289,6 +290,9 @@ impl<T: Pod> Drop for MutexGuard<'_, T> {
         let mut next = self.held.untouched();
         if self.is_changed && !self.held.is_cut_short() {
             let other = 1 - self.held.copy();
+            if planted!(CountBeforeWrite) {
+                self.mutex.raw.line().into_iter().for_each(|line| line.lock().count_copy(other));
+            }
             // Dead here, the copy from before counts.
             cells::store(self.mutex.copies[other], bytemuck::bytes_of(&self.value));
             next = next.with_copy(other);

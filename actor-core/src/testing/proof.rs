@@ -8,10 +8,26 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::id::Participant;
-use crate::queue::Queue;
+use crate::queue::{OrderedQueue, Queue};
 use crate::shm::layout::HAND_BYTES;
 use crate::shm::segment::attached;
 use crate::shm::window::Window;
+
+/// The memory of a queue of any sort.
+#[derive(Clone, Copy)]
+pub struct Shared<'a>(&'a Window);
+
+impl<'a, T> From<&'a Queue<T>> for Shared<'a> {
+    fn from(queue: &'a Queue<T>) -> Shared<'a> {
+        Shared(queue.window().expect("the queue exists"))
+    }
+}
+
+impl<'a, T, O> From<&'a OrderedQueue<T, O>> for Shared<'a> {
+    fn from(queue: &'a OrderedQueue<T, O>) -> Shared<'a> {
+        Shared(queue.window().expect("the queue exists"))
+    }
+}
 
 /// The participant that this process is.
 ///
@@ -25,8 +41,8 @@ pub fn me() -> u16 {
 ///
 /// # Errors
 /// The system does not let us read.
-pub fn words<T>(queue: &Queue<T>) -> io::Result<Vec<u8>> {
-    let window = window(queue);
+pub fn words<'a>(queue: impl Into<Shared<'a>>) -> io::Result<Vec<u8>> {
+    let Shared(window) = queue.into();
     read(window, window.layout.hands + u64::from(window.layout.shape.hands) * HAND_BYTES)
 }
 
@@ -34,8 +50,8 @@ pub fn words<T>(queue: &Queue<T>) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The system does not let us read.
-pub fn image<T>(queue: &Queue<T>) -> io::Result<Vec<u8>> {
-    let window = window(queue);
+pub fn image<'a>(queue: impl Into<Shared<'a>>) -> io::Result<Vec<u8>> {
+    let Shared(window) = queue.into();
     read(window, window.layout.total)
 }
 
@@ -43,24 +59,20 @@ pub fn image<T>(queue: &Queue<T>) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The system does not let us write.
-pub fn put<T>(queue: &Queue<T>, image: &[u8]) -> io::Result<()> {
-    let window = window(queue);
+pub fn put<'a>(queue: impl Into<Shared<'a>>, image: &[u8]) -> io::Result<()> {
+    let Shared(window) = queue.into();
     window.segment.write(window.id.index, image)
 }
 
 /// Lets nobody ask the node to give memory of the queue back, so that it leaves the queue alone; or does
 /// away with that.
-pub fn keep_memory<T>(queue: &Queue<T>, keep: bool) {
-    window(queue).header().state.trim_asked.store(u32::from(keep), Relaxed);
+pub fn keep_memory<'a>(queue: impl Into<Shared<'a>>, keep: bool) {
+    queue.into().0.header().state.trim_asked.store(u32::from(keep), Relaxed);
 }
 
 /// Repairs the queue as after the death of a participant.
-pub fn repair<T>(queue: &Queue<T>, dead: u16) {
-    window(queue).repair(Participant(dead));
-}
-
-fn window<T>(queue: &Queue<T>) -> &Window {
-    queue.window().expect("the queue exists")
+pub fn repair<'a>(queue: impl Into<Shared<'a>>, dead: u16) {
+    queue.into().0.repair(Participant(dead));
 }
 
 fn read(window: &Window, length: u64) -> io::Result<Vec<u8>> {

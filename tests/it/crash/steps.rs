@@ -137,3 +137,31 @@ fn who_comes_late_to_a_place_stands_before_it() {
         let _ = process.join();
     });
 }
+
+fn stand_twice(board: Board) {
+    stand_still();
+    board[0].store(1, Release);
+    stand_still();
+    board[0].store(2, Release);
+    loop {
+        stand_still();
+    }
+}
+
+#[test]
+fn who_stands_still_by_its_own_wish_is_seen_to() {
+    isolated(|| {
+        let board = Board::new(1);
+        let process = Process::spawn(stand_twice, board.clone()).expect("a process can be started");
+        let stepped = match Stepped::take_over(process.pid()) {
+            Ok(stepped) => stepped,
+            Err(error) => return skip(&format!("nobody can be led here: {error}")),
+        };
+        while stepped.step().expect("it lives") != Step::Elsewhere {
+            assert!(board[0].load(Acquire) < 2, "it has gone on");
+        }
+        assert_eq!(board[0].load(Acquire), 1);
+        process.kill().expect("it can be killed");
+        let _ = process.join();
+    });
+}

@@ -62,6 +62,14 @@ const CONTROLS: &[Control] = &[
     control("ForgetTimers", "simulate"),
     control("PublishLogBeforeCopy", "logs"),
     control("ForgetLogs", "logs"),
+    in_part("ForgetOwners", "steps", "mutex/write"),
+    in_part("CountBeforeWrite", "steps", "mutex/write-many-words"),
+    in_part("KeepPermits", "steps", "semaphore/acquire"),
+    in_part("SwallowWakes", "steps", "condition/wait"),
+    in_part("WaitForTheDead", "steps", "barrier/last"),
+    in_part("ForgetEnds", "steps", "pipe_send/inline"),
+    in_part("ForgetNews", "steps", "priority_send/inline"),
+    in_part("FinishBeforeWork", "steps", "pool/tasks"),
 ];
 
 /// How long a mode may look for a bug.

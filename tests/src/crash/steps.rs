@@ -1,4 +1,4 @@
-//! Death at every instruction of every operation on queues, mailboxes and answers.
+//! Death at every instruction of every operation on queues, mailboxes, answers and whatever else is shared.
 //!
 //! A victim is led through one operation instruction by instruction and killed after so many of them,
 //! then another one after one more, until one has come to the end; in each variant of the operation.
@@ -12,13 +12,18 @@
 //! * INV5: who sleeps and has something to wake up for is awake within a second; draining ends.
 //! * INV6: there is as much room as ever; at the end processes, descriptors and memory are as before.
 //!
+//! What holds of a lock, a pipe or a pool stands with it (`yard`), and comes to the same: nothing is lost,
+//! doubled, torn or wedged, who comes next is told of the death, and others use it as before.
+//!
 //! A run is a death. In between there are pairs: two victims at places left to chance, who both die. And
 //! there are repairs that are interrupted: the second one dies while the node's thread stands at some
 //! instruction of the repair after the first death, and a third one lives and works on (`nested`).
 //! The mode must not count an instruction as covered that nobody has died at.
 
 mod acts;
+mod aside;
 mod books;
+mod channel;
 mod clerk;
 mod covered;
 mod deeds;
@@ -35,6 +40,7 @@ mod stop;
 mod table;
 mod trial;
 mod waiting;
+mod yard;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +53,8 @@ use self::leader::Leader;
 use self::office::Office;
 use self::others::{Draws, REPAIR};
 use self::table::{Case, TABLE};
+use self::yard::Yard;
+use self::yard::table::ROWS;
 
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
 use crate::chance::Chance;
@@ -55,7 +63,7 @@ use crate::steps::stay_on_one_processor;
 /// Death at every instruction.
 pub const MODE: Mode = Mode {
     name: "steps",
-    about: "kills at every instruction of every operation on queues and mailboxes; a run is a death",
+    about: "kills at every instruction of every operation on whatever is shared; a run is a death",
     run,
     // More than there are instructions: all of them, once.
     usual: Budget::Runs(u64::MAX),
@@ -78,8 +86,8 @@ const TRIES: usize = 3;
 pub fn titles(mode: &Mode) -> Vec<String> {
     let is_meant = |case: &&Case| if mode.name == MODE.name { !case.sampled } else { case.has_images() };
     let of_queues = TABLE.iter().filter(is_meant).map(Case::title);
-    let of_actors = DEEDS.iter().filter(|_| mode.name == MODE.name).map(|deed| deed.title.to_owned());
-    of_queues.chain(of_actors).collect()
+    let others = DEEDS.iter().map(|deed| deed.title).chain(ROWS.iter().map(|row| row.title));
+    of_queues.chain(others.filter(|_| mode.name == MODE.name).map(str::to_owned)).collect()
 }
 
 fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
@@ -95,6 +103,7 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     let covered = Covered::open(path, plan.seed).map_err(cannot)?;
     let before = Snapshot::take();
     let (field, office) = (Field::new(Chance::new(plan.seed))?, Office::new(Chance::new(plan.seed))?);
+    let yard = Yard::new(Chance::new(plan.seed));
     let leader = Leader::start();
     if let Err(error) = &leader {
         tally.remarks.push(format!("SKIP: nobody can lead the node here: {error}"));
@@ -105,6 +114,7 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     let mut steps = Steps {
         field,
         office,
+        yard,
         leader,
         covered,
         chance,
@@ -118,10 +128,12 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     steps.report(tally);
     steps.covered.keep().map_err(cannot)?;
     result?;
-    tally.kills += steps.field.kills + steps.office.kills;
-    tally.recovered_within(steps.field.recovery_max.max(steps.office.recovery_max));
+    tally.kills += steps.field.kills + steps.office.kills + steps.yard.kills;
+    let longest = [steps.field.recovery_max, steps.office.recovery_max, steps.yard.recovery_max];
+    longest.into_iter().for_each(|time| tally.recovered_within(time));
     steps.leader.into_iter().for_each(Leader::leave);
     steps.field.leave();
+    steps.yard.leave();
     steps.office.leave()?;
     if tally.faults().is_empty() {
         // Whoever was found to be wedged is still there, and would be a second fault.
@@ -133,6 +145,7 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
 struct Steps {
     field: Field,
     office: Office,
+    yard: Yard,
     /// `None`: the system does not allow it.
     leader: Option<Leader>,
     covered: Covered,
@@ -146,11 +159,30 @@ struct Steps {
     missed: u64,
 }
 
-/// What faults and command lines call a case: first come those on queues, then those on mailboxes.
+/// Where a case is tried, and its number there: first come those on queues, then those on mailboxes, then all
+/// others.
+enum Ground {
+    Field(usize),
+    Office(usize),
+    Yard(usize),
+}
+
+const CASES: usize = TABLE.len() + DEEDS.len() + ROWS.len();
+
+fn ground(case: usize) -> Ground {
+    match (case.checked_sub(TABLE.len()), case.checked_sub(TABLE.len() + DEEDS.len())) {
+        (_, Some(row)) => Ground::Yard(row),
+        (Some(deed), None) => Ground::Office(deed),
+        (None, None) => Ground::Field(case),
+    }
+}
+
+/// What faults and command lines call a case.
 fn title(case: usize) -> String {
-    match TABLE.get(case) {
-        Some(row) => row.title(),
-        None => DEEDS[case - TABLE.len()].title.to_owned(),
+    match ground(case) {
+        Ground::Field(case) => TABLE[case].title(),
+        Ground::Office(deed) => DEEDS[deed].title.to_owned(),
+        Ground::Yard(row) => ROWS[row].title.to_owned(),
     }
 }
 
@@ -168,7 +200,7 @@ impl Steps {
             return self.only_others(only, plan, tally);
         }
         let is_wanted = |case: &usize| wanted.is_none_or(|wanted| title(*case) == wanted);
-        let cases: Vec<usize> = (0..TABLE.len() + DEEDS.len()).filter(is_wanted).collect();
+        let cases: Vec<usize> = (0..CASES).filter(is_wanted).collect();
         // In an order that slices of a run share. Those last that take long to go through even once.
         let mut order = Chance::new(plan.seed);
         let (mut sampled, mut all): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| is_sampled(*case));
@@ -270,25 +302,28 @@ impl Steps {
     }
 
     fn is_near(&self, part: Part) -> bool {
-        match part.case.checked_sub(TABLE.len()) {
-            None => self.field.is_near(part),
-            Some(deed) => self.office.is_near(deed, part.steps),
+        match ground(part.case) {
+            Ground::Field(_) => self.field.is_near(part),
+            Ground::Office(deed) => self.office.is_near(deed, part.steps),
+            Ground::Yard(row) => self.yard.is_near(row, part.steps),
         }
     }
 
     fn explore(&mut self, case: usize) -> Result<usize, Fault> {
-        let length = match case.checked_sub(TABLE.len()) {
-            None => self.field.explore(case),
-            Some(deed) => self.office.explore(deed),
+        let length = match ground(case) {
+            Ground::Field(case) => self.field.explore(case),
+            Ground::Office(deed) => self.office.explore(deed),
+            Ground::Yard(row) => self.yard.explore(row),
         }?;
         self.lengths.insert(case, length);
         Ok(length)
     }
 
     fn run_one(&mut self, part: Part) -> Result<bool, Fault> {
-        match part.case.checked_sub(TABLE.len()) {
-            None => self.field.run(&[part]),
-            Some(deed) => self.office.run(deed, part.steps),
+        match ground(part.case) {
+            Ground::Field(_) => self.field.run(&[part]),
+            Ground::Office(deed) => self.office.run(deed, part.steps),
+            Ground::Yard(row) => self.yard.run(row, part.steps),
         }
     }
 }

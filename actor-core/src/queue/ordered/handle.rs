@@ -151,6 +151,11 @@ impl<T, O> OrderedQueue<T, O> {
         ledger::finish_one(self.raw.handle())
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn window(&self) -> Option<&crate::shm::window::Window> {
+        self.raw.window()
+    }
+
     pub(in crate::queue) fn from_raw(raw: RawQueue) -> OrderedQueue<T, O> {
         OrderedQueue { raw, _items: PhantomData }
     }

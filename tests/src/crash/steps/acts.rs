@@ -7,9 +7,10 @@ use std::io::Read;
 use std::time::Duration;
 
 use actor_core::process::Process;
-use actor_core::queue::{Close, ItemReader, Queue, SendError};
+use actor_core::queue::{Close, ItemReader, SendError};
 use actor_core::testing::{proof, raw};
 
+use super::channel::Channel;
 use super::scene::{Item, NOTES, Note, Scene, Sender};
 use super::table::{CAPACITY, SIZE, TABLE};
 
@@ -52,7 +53,7 @@ pub(super) fn send_patiently(scene: &Scene) {
     send_as(scene, |queue, item| queue.send(item));
 }
 
-fn send_as(scene: &Scene, send: fn(&Queue<Item>, Item) -> Result<(), SendError<Item>>) {
+fn send_as(scene: &Scene, send: fn(&Channel, Item) -> Result<(), SendError<Item>>) {
     let (item, bit) = (scene.item(0), Sender::Victim(scene.notes.seat).bit(0));
     scene.notes.set(Note::Sending, bit);
     scene.begin();
@@ -69,7 +70,7 @@ pub(super) fn send_batch(scene: &Scene) {
     let items = (0..CAPACITY).map(|number| scene.item(number)).collect();
     scene.notes.set(Note::Sending, all);
     scene.begin();
-    let back = scene.queue().try_send_batch(items).map_or_else(|error| error.into_item().len() as u32, |()| 0);
+    let back = scene.queue().fifo().try_send_batch(items).map_or_else(|error| error.into_item().len() as u32, |()| 0);
     let sent = (0..CAPACITY - back).map(bit).sum();
     scene.notes.set(Note::Sent, sent);
     scene.notes.set(Note::Refused, all & !sent);
@@ -89,7 +90,7 @@ pub(super) fn recv_patiently(scene: &Scene) {
 }
 
 pub(super) fn recv_batch(scene: &Scene) {
-    recv_as(scene, |queue| queue.try_recv_batch(CAPACITY as usize).unwrap_or_default());
+    recv_as(scene, |queue| queue.fifo().try_recv_batch(CAPACITY as usize).unwrap_or_default());
 }
 
 pub(super) fn recv_reader(scene: &Scene) {
@@ -99,13 +100,13 @@ pub(super) fn recv_reader(scene: &Scene) {
             item.read_to_end(&mut bytes).expect("it is read from memory");
             raw::decode(&bytes).expect("it was sent as an item")
         };
-        queue.try_recv_reader().into_iter().map(read).collect()
+        queue.fifo().try_recv_reader().into_iter().map(read).collect()
     });
 }
 
-fn recv_as(scene: &Scene, recv: fn(&Queue<Item>) -> Vec<Item>) {
+fn recv_as(scene: &Scene, recv: fn(&Channel) -> Vec<Item>) {
     scene.notes.set(Note::Touches, u64::MAX);
-    scene.notes.set(Note::Receiving, 1);
+    scene.receives();
     scene.begin();
     let items = recv(scene.queue());
     let taken = items.iter().filter_map(|item| item.bit(scene.notes.trial)).sum();
@@ -168,6 +169,35 @@ pub(super) fn give_back_without_hand(scene: &Scene) {
     refill(scene);
     give_back(scene);
     drop(tasks);
+}
+
+/// As if it had never been handed out, for others than this one.
+pub(super) fn put_back(scene: &Scene) {
+    let task = hold(scene);
+    // A death in the midst of it counts as one with the task in hand, or does not.
+    scene.notes.set(Note::Held, 0);
+    scene.begin();
+    task.put_back();
+    scene.notes.set(Note::Touches, 0);
+    scene.end();
+}
+
+pub(super) fn keep(scene: &Scene) {
+    let task = hold(scene);
+    scene.begin();
+    drop(task.keep());
+    scene.end();
+}
+
+pub(super) fn task_done(scene: &Scene) {
+    let task = hold(scene);
+    let bit = task.bit(scene.notes.trial).unwrap_or(0);
+    drop(task.keep());
+    scene.begin();
+    scene.notes.set(Note::Finishing, bit);
+    scene.queue().task_done().expect("one was kept");
+    scene.notes.set(Note::Finished, bit);
+    scene.end();
 }
 
 type Task = actor_core::queue::Task<Item>;

@@ -190,8 +190,5 @@ fn end(notes: &Notes, told: Option<Note>) {
     if let Some(told) = told {
         notes.set(told, 1);
     }
-    notes.set(Note::Over, 1);
-    loop {
-        stand_still();
-    }
+    notes.end()
 }

@@ -9,24 +9,25 @@ use std::time::{Duration, Instant};
 
 use actor_core::ExitReason;
 use actor_core::process::{JoinError, Process};
-use actor_core::queue::{Close, Queue};
+use actor_core::queue::Close;
 use actor_core::testing::proof;
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::channel::{Channel, Sort};
 use super::known::{Known, Moment};
-use super::scene::{Item, SEATS, WORDS};
-use super::table::{SIZE, TABLE};
+use super::scene::{SEATS, WORDS};
+use super::table::TABLE;
 use super::trial::{Trial, Victim};
 use crate::board::Board;
 use crate::chance::Chance;
 use crate::crash::{Fault, Kind};
 use crate::steps::{Stepped, stand_still};
 
-/// A queue, and what is there to try it.
+/// A queue of each sort, and what is there to try them.
 pub(super) struct Field {
-    queue: Option<Queue<Item>>,
-    /// A second one, on which victims do what is not tried once before.
-    used: Queue<Item>,
+    queues: [Option<Channel>; 3],
+    /// Second ones, on which victims do what is not tried once before.
+    used: Vec<Channel>,
     board: Board,
     trials: u32,
     pub(super) chance: Chance,
@@ -48,8 +49,8 @@ const REPAIR: Duration = Duration::from_secs(5);
 impl Field {
     pub(super) fn new(chance: Chance) -> Result<Field, Fault> {
         Ok(Field {
-            queue: None,
-            used: used_queue()?,
+            queues: [const { None }; 3],
+            used: Sort::ALL.into_iter().map(used_queue).collect::<Result<_, _>>()?,
             board: Board::new(SEATS * WORDS),
             trials: 0,
             chance,
@@ -112,7 +113,7 @@ impl Field {
 
     /// The next trial has a queue of its own if this one's is of no use any more.
     pub(super) fn settle<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
-        if result.is_err() || self.queue.as_ref().is_some_and(Queue::is_closed) {
+        if result.is_err() || self.queues.iter().flatten().any(Channel::is_closed) {
             self.end();
         }
         result
@@ -121,14 +122,12 @@ impl Field {
     /// Gives all memory back.
     pub(super) fn leave(mut self) {
         self.end();
-        self.used.close(Close::Now);
+        self.used.iter().for_each(|used| used.close(Close::Now));
     }
 
-    /// Gives the queue back. Handles on it have gone to others, so it has to be closed.
+    /// Gives the queues back. Handles on them have gone to others, so they have to be closed.
     fn end(&mut self) {
-        if let Some(queue) = self.queue.take() {
-            queue.close(Close::Now);
-        }
+        self.queues.iter_mut().filter_map(Option::take).for_each(|queue| queue.close(Close::Now));
     }
 
     fn try_run(
@@ -166,22 +165,23 @@ impl Field {
         if case.is_cold {
             self.end();
         }
-        let queue = match &self.queue {
+        let queue = match &self.queues[case.sort as usize] {
             Some(queue) => queue.clone(),
-            None => SIZE.create().map_err(|error| Kind::Orphan.fault(error))?,
+            None => case.sort.make()?,
         };
-        self.queue = Some(queue.clone());
+        self.queues[case.sort as usize] = Some(queue.clone());
         // Only where the case says so is memory given back: it would be at any moment.
         proof::keep_memory(&queue, !case.asks);
-        let mut trial = Trial::new([queue, self.used.clone()], case, self.trials, self.board.clone());
+        let mut trial =
+            Trial::new([queue, self.used[case.sort as usize].clone()], case, self.trials, self.board.clone());
         trial.prepare()?;
         Ok(trial)
     }
 }
 
 /// A queue that was sent to before, and goes on to have the memory for that.
-pub(super) fn used_queue() -> Result<Queue<Item>, Fault> {
-    let queue = SIZE.create().map_err(|error| Kind::Orphan.fault(error))?;
+pub(super) fn used_queue(sort: Sort) -> Result<Channel, Fault> {
+    let queue = sort.make()?;
     proof::keep_memory(&queue, true);
     Ok(queue)
 }

@@ -16,13 +16,14 @@ use std::io;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use actor_core::process::Process;
-use actor_core::queue::{Close, Queue};
+use actor_core::queue::Close;
 use actor_core::testing::proof;
 use serde::{Deserialize, Serialize};
 
 use super::books::Books;
+use super::channel::{Channel, Sort};
 use super::field::{can_lead, end_victims, used_queue};
-use super::scene::{Item, Note, Notes, SEATS, WORDS};
+use super::scene::{Note, Notes, SEATS, WORDS};
 use super::table::TABLE;
 use super::trial::{Trial, Victim};
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
@@ -48,13 +49,14 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     let mut cases: Vec<usize> = (0..TABLE.len()).filter(|case| TABLE[*case].has_images()).filter(is_wanted).collect();
     // So that a run that ends early has not always seen the same.
     Chance::new(plan.seed).shuffle(&mut cases);
-    let mut gallery = Gallery::new()?;
+    let mut galleries = Sort::ALL.into_iter().map(Gallery::new).collect::<Result<Vec<_>, _>>()?;
     let (mut depth_1, mut depth_2, mut tried) = (0, 0, 0);
     for case in &cases {
         if !plan.goes_on(tally) {
             break;
         }
         let only = |fault: Fault| fault.only(TABLE[*case].title());
+        let gallery = &mut galleries[TABLE[*case].sort as usize];
         let images = gallery.images_of(*case).map_err(only)?;
         tried += 1;
         for image in &images {
@@ -66,8 +68,7 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
             }
         }
     }
-    gallery.queue.close(Close::Now);
-    gallery.used.close(Close::Now);
+    galleries.iter().flat_map(|gallery| [&gallery.queue, &gallery.used]).for_each(|queue| queue.close(Close::Now));
     tally.remarks.push(format!("operations  {tried} of {}", cases.len()));
     tally.remarks.push(format!("images      {depth_1} at depth 1, {depth_2} at depth 2"));
     Ok(())
@@ -85,8 +86,8 @@ struct Image {
 
 /// A queue that is made to be in any state.
 struct Gallery {
-    queue: Queue<Item>,
-    used: Queue<Item>,
+    queue: Channel,
+    used: Channel,
     board: Board,
     /// The queue as it was made.
     blank: Vec<u8>,
@@ -97,7 +98,7 @@ struct Gallery {
 /// What is needed to repair.
 #[derive(Clone, Serialize, Deserialize)]
 struct Order {
-    queue: Queue<Item>,
+    queue: Channel,
     dead: u16,
     notes: Notes,
 }
@@ -106,8 +107,8 @@ struct Order {
 const TRIAL: u32 = 1;
 
 impl Gallery {
-    fn new() -> Result<Gallery, Fault> {
-        let (queue, used) = (used_queue()?, used_queue()?);
+    fn new(sort: Sort) -> Result<Gallery, Fault> {
+        let (queue, used) = (used_queue(sort)?, used_queue(sort)?);
         let blank = proof::image(&queue).map_err(unreadable)?;
         Ok(Gallery { queue, used, board: Board::new(SEATS * WORDS), blank, books: Books::default() })
     }

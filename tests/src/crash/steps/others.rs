@@ -9,7 +9,8 @@ use super::field::Part;
 use super::leader::{Leader, Place};
 use super::nested::Stood;
 use super::table::{Case, TABLE};
-use super::{Fault, Kind, Plan, Steps, TRIES, Tally, title};
+use super::yard::table::ROWS;
+use super::{CASES, Fault, Kind, Plan, Steps, TRIES, Tally, title};
 use crate::chance::Chance;
 
 /// What begins the names of what is covered of repairs.
@@ -105,7 +106,7 @@ impl Steps {
     /// The part with this name.
     fn part(&mut self, name: &str) -> Result<Option<Part>, Fault> {
         let Some((wanted, steps)) = name.split_once('@') else { return Ok(None) };
-        let case = (0..TABLE.len() + DEEDS.len()).find(|case| title(*case) == wanted);
+        let case = (0..CASES - ROWS.len()).find(|case| title(*case) == wanted);
         let (Some(case), Ok(steps)) = (case, steps.parse()) else { return Ok(None) };
         self.explore(case)?;
         Ok(Some(Part { case, steps }))
@@ -114,7 +115,7 @@ impl Steps {
     pub(super) fn pair(&mut self, tally: &mut Tally) {
         tally.runs += 1;
         self.pairs += 1;
-        let parts = self.any(Case::may_be_first).and_then(|first| Ok([first, self.any(Case::may_be_second)?]));
+        let parts = self.any(Case::may_be_first).and_then(|first| Ok([first, self.any_beside(first)?]));
         if let Err(fault) = parts.and_then(|parts| self.pair_of(parts)) {
             tally.note(fault);
         }
@@ -139,7 +140,7 @@ impl Steps {
 
     fn any_in_field(&mut self, leader: &mut Leader) -> Result<(), Fault> {
         let first = self.any(Case::may_be_repaired)?;
-        let parts = [first, self.any(Case::may_be_second)?, self.any(Case::may_be_second)?];
+        let parts = [first, self.any_beside(first)?, self.any_beside(first)?];
         let place = self.any_of_repair(first.case);
         self.nested_in_field(parts, place, leader)
     }
@@ -202,6 +203,14 @@ impl Steps {
     /// Some instruction of a case of a kind.
     fn any(&mut self, is_meant: fn(&Case) -> bool) -> Result<Part, Fault> {
         let meant: Vec<usize> = (0..TABLE.len()).filter(|case| is_meant(&TABLE[*case])).collect();
+        self.any_part(&meant)
+    }
+
+    /// Some instruction of a case that may be tried beside this one, on the same queue.
+    fn any_beside(&mut self, first: Part) -> Result<Part, Fault> {
+        let sort = TABLE[first.case].sort;
+        let is_meant = |case: &usize| TABLE[*case].may_be_second() && TABLE[*case].sort == sort;
+        let meant: Vec<usize> = (0..TABLE.len()).filter(is_meant).collect();
         self.any_part(&meant)
     }
 

@@ -4,6 +4,7 @@
 //! after it what it was told. What stands there is true wherever the victim dies, so the checker knows
 //! what must be, what may be, and what must not.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -13,6 +14,7 @@ use serde::de::value::{Error, SeqDeserializer};
 use serde::de::{self, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::channel::{Channel, Sort};
 use crate::board::Board;
 use crate::chance::mix;
 use crate::steps::stand_still;
@@ -21,9 +23,9 @@ use crate::steps::stand_still;
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Scene {
     /// `None` for a victim that is to find the queue itself.
-    pub(super) queue: Option<Queue<Item>>,
+    pub(super) queue: Option<Channel>,
     /// Another one, to be used by who wants to have done something before.
-    pub(super) used: Queue<Item>,
+    pub(super) used: Channel,
     pub(super) place: [u32; 2],
     pub(super) notes: Notes,
     /// Bytes of each message of the victim.
@@ -51,7 +53,7 @@ pub(super) enum Note {
     Sending,
     Sent,
     Refused,
-    /// Not 0: what it decodes from now on is gone as soon as it has decoded it.
+    /// Not 0: what it decodes from now on is gone as soon as it has decoded it. [`LAST`]: the last one alone.
     Receiving,
     Seen,
     Taken,
@@ -65,6 +67,9 @@ pub(super) enum Note {
     Closing,
     Closed,
 }
+
+/// Who compares messages decodes them, too, and has none of them for that; the one that it gets comes last.
+const LAST: u64 = 2;
 
 /// Words of each victim on the board.
 pub(super) const WORDS: usize = 16;
@@ -88,6 +93,14 @@ impl Notes {
     pub(super) fn is_over(&self) -> bool {
         self.get(Note::Over) != 0
     }
+
+    /// What comes after the operation is none of it.
+    pub(super) fn end(&self) -> ! {
+        self.set(Note::Over, 1);
+        loop {
+            stand_still();
+        }
+    }
 }
 
 impl Scene {
@@ -96,7 +109,7 @@ impl Scene {
         Item::new(self.notes.trial, Sender::Victim(self.notes.seat), number, self.length)
     }
 
-    pub(super) fn queue(&self) -> &Queue<Item> {
+    pub(super) fn queue(&self) -> &Channel {
         self.queue.as_ref().expect("this victim was given the queue")
     }
 
@@ -107,10 +120,13 @@ impl Scene {
 
     /// What the operation does is done.
     pub(super) fn end(&self) {
-        self.notes.set(Note::Over, 1);
-        loop {
-            stand_still();
-        }
+        self.notes.end()
+    }
+
+    /// What is decoded from here on is received.
+    pub(super) fn receives(&self) {
+        let is_compared = self.queue().sort() == Sort::Priority;
+        self.notes.set(Note::Receiving, if is_compared { LAST } else { 1 });
     }
 
     /// A first handle of this process, from nothing but the queue's place.
@@ -120,7 +136,7 @@ impl Scene {
     }
 
     /// The numbers of a queue, as it shows them.
-    pub(super) fn place_of(queue: &Queue<Item>) -> [u32; 2] {
+    pub(super) fn place_of(queue: &Channel) -> [u32; 2] {
         let text = format!("{queue:?}");
         let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok());
         [(); 2].map(|()| numbers.next().expect("a queue shows its numbers"))
@@ -195,12 +211,37 @@ impl Item {
         self.bytes.get(12..16).map_or(u32::MAX, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
     }
 
+    /// What a queue with priorities puts it in order by: two ranks, so that there are equals.
+    pub(super) fn rank(number: u32) -> u32 {
+        number.wrapping_add(1) % 2
+    }
+
     /// Whether every byte is as it was made.
     pub(super) fn is_whole(&self, trial: u32, length: usize) -> bool {
         let sender = self.bytes.get(8).and_then(|sender| SENDERS.get(usize::from(*sender)));
         sender.is_some_and(|sender| self.bytes == Item::new(trial, *sender, self.number(), length).bytes)
     }
 }
+
+impl Ord for Item {
+    fn cmp(&self, other: &Item) -> Ordering {
+        Item::rank(self.number()).cmp(&Item::rank(other.number()))
+    }
+}
+
+impl PartialOrd for Item {
+    fn partial_cmp(&self, other: &Item) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Item) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Item {}
 
 /// The notes of this process, if it is a victim.
 pub(super) static NOTES: OnceLock<Notes> = OnceLock::new();
@@ -226,10 +267,13 @@ impl<'de> Deserialize<'de> for Item {
             }
         }
         let item = deserializer.deserialize_bytes(Bytes)?;
-        if let Some(notes) = NOTES.get()
-            && notes.get(Note::Receiving) != 0
-        {
-            notes.add(Note::Seen, item.bit(notes.trial).unwrap_or(0));
+        if let Some(notes) = NOTES.get() {
+            let bit = item.bit(notes.trial).unwrap_or(0);
+            match notes.get(Note::Receiving) {
+                0 => {}
+                LAST => notes.set(Note::Seen, bit),
+                _ => notes.add(Note::Seen, bit),
+            }
         }
         Ok(item)
     }

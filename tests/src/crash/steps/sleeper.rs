@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use actor_core::queue::{Queue, RecvError, SendError};
+use actor_core::queue::{RecvError, SendError};
 
+use super::channel::Channel;
 use super::scene::Item;
 use super::table::Sleep;
 use crate::crash::{Fault, Kind};
@@ -40,7 +41,7 @@ const AT_LAST: Duration = Duration::from_secs(30);
 
 impl Sleeper {
     /// Returns when he sleeps.
-    pub(super) fn begin(sleep: Sleep, queue: &Queue<Item>, item: Item) -> Result<Sleeper, Fault> {
+    pub(super) fn begin(sleep: Sleep, queue: &Channel, item: Item) -> Result<Sleeper, Fault> {
         let number = Arc::new(AtomicU32::new(0));
         let (queue, told) = (queue.clone(), number.clone());
         let thread = thread::spawn(move || {

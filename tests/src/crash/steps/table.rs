@@ -6,10 +6,11 @@
 use actor_core::queue::{Close, Options};
 
 use super::acts::{
-    attach, close_draining, close_now, detach, done, done_without_hand, give_back, give_back_without_hand, let_go,
-    make, recv, recv_batch, recv_for_a_while, recv_patiently, recv_reader, recv_task, recv_task_again,
-    recv_task_without_hand, send, send_batch, send_for_a_while, send_patiently,
+    attach, close_draining, close_now, detach, done, done_without_hand, give_back, give_back_without_hand, keep,
+    let_go, make, put_back, recv, recv_batch, recv_for_a_while, recv_patiently, recv_reader, recv_task,
+    recv_task_again, recv_task_without_hand, send, send_batch, send_for_a_while, send_patiently, task_done,
 };
+use super::channel::Sort;
 use super::scene::Scene;
 
 /// One operation in one variant.
@@ -17,6 +18,8 @@ use super::scene::Scene;
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) variant: &'static str,
+    /// What is tried it on.
+    pub(super) sort: Sort,
     /// Messages that the harness has queued before.
     pub(super) queued: u32,
     /// Bytes of each message.
@@ -70,6 +73,7 @@ impl Case {
         Case {
             name,
             variant,
+            sort: Sort::Fifo,
             queued,
             length: SHORT,
             closed: None,
@@ -88,6 +92,14 @@ impl Case {
 
     const fn sampled(self, length: usize) -> Case {
         Case { length, sampled: true, ..self }
+    }
+
+    const fn lifo(self) -> Case {
+        Case { sort: Sort::Lifo, ..self }
+    }
+
+    const fn priority(self) -> Case {
+        Case { sort: Sort::Priority, ..self }
     }
 
     const fn asking(self) -> Case {
@@ -112,7 +124,7 @@ impl Case {
 
     /// What faults and command lines call it.
     pub(super) fn title(&self) -> String {
-        format!("{}/{}", self.name, self.variant.replace(", ", "-").replace(' ', "-"))
+        format!("{}{}/{}", self.sort.prefix(), self.name, self.variant.replace(", ", "-").replace(' ', "-"))
     }
 
     /// How many messages of its length a queue has room for: of the longest, as many as have a place in
@@ -123,7 +135,10 @@ impl Case {
 
     /// Whether a second victim may be at work beside one of this case, which finds what it needs.
     pub(super) fn may_be_first(&self) -> bool {
-        let is_consumer = matches!(self.name, "recv" | "recv_batch" | "recv_task" | "done" | "give_back");
+        let is_consumer = matches!(
+            self.name,
+            "recv" | "recv_batch" | "recv_task" | "done" | "give_back" | "put_back" | "keep" | "task_done"
+        );
         is_consumer && self.is_alone()
     }
 
@@ -213,6 +228,12 @@ pub(super) const TABLE: &[Case] = &[
     Case::new("give_back", "without a hand", CAPACITY, give_back_without_hand),
     Case::new("give_back", "to a sleeper", 1, give_back).sleeper(Sleep::Recv),
     Case::new("give_back", "closed", 1, give_back).closed(Close::Drain),
+    Case::new("put_back", "inline", 2, put_back),
+    Case::new("put_back", "extent", 2, put_back).long(),
+    Case::new("put_back", "to a sleeper", 1, put_back).sleeper(Sleep::Recv),
+    Case::new("keep", "inline", 2, keep),
+    Case::new("task_done", "inline", 2, task_done),
+    Case::new("task_done", "with a joiner asleep", 1, task_done).sleeper(Sleep::Join),
     Case::new("close", "draining", 2, close_draining),
     Case::new("close", "draining, with a receiver asleep", 0, close_draining).sleeper(Sleep::Recv),
     Case::new("close", "draining, with a sender asleep", CAPACITY, close_draining).sleeper(Sleep::Send),
@@ -226,4 +247,68 @@ pub(super) const TABLE: &[Case] = &[
     Case::new("detach", "last handle", 1, detach),
     Case::new("detach", "only handle", 0, let_go),
     Case::new("make", "and drop", 0, make),
+    Case::new("send", "inline", 1, send).lifo(),
+    Case::new("send", "extent", 1, send).lifo().long(),
+    Case::new("send", "full", CAPACITY, send).lifo(),
+    Case::new("send", "full and then not", CAPACITY, send_patiently).lifo().between(Between::Recv),
+    Case::new("send", "contended", 0, send).lifo().between(Between::Send),
+    Case::new("send", "to a sleeper", 0, send).lifo().sleeper(Sleep::Recv),
+    Case::new("send", "closed", 1, send).lifo().closed(Close::Drain),
+    Case::new("recv", "inline", CAPACITY, recv).lifo(),
+    Case::new("recv", "extent", 2, recv).lifo().long(),
+    Case::new("recv", "empty", 0, recv).lifo(),
+    Case::new("recv", "empty and then not", 0, recv_patiently).lifo().between(Between::Send),
+    Case::new("recv", "contended", CAPACITY, recv).lifo().between(Between::Recv),
+    Case::new("recv", "with a sender asleep", CAPACITY, recv).lifo().sleeper(Sleep::Send),
+    Case::new("recv", "closed", 1, recv).lifo().closed(Close::Drain),
+    Case::new("recv_task", "inline", CAPACITY, recv_task).lifo(),
+    Case::new("recv_task", "extent", 2, recv_task).lifo().long(),
+    Case::new("recv_task", "without a hand", CAPACITY, recv_task_without_hand).lifo(),
+    Case::new("recv_task", "with a sender asleep", CAPACITY, recv_task).lifo().sleeper(Sleep::Send),
+    Case::new("recv_task", "returned", 2, recv_task_again).lifo(),
+    Case::new("done", "inline", 2, done).lifo(),
+    Case::new("done", "extent", 2, done).lifo().long(),
+    Case::new("done", "without a hand", CAPACITY, done_without_hand).lifo(),
+    Case::new("done", "with a joiner asleep", 1, done).lifo().sleeper(Sleep::Join),
+    Case::new("give_back", "inline", 2, give_back).lifo(),
+    Case::new("give_back", "without a hand", CAPACITY, give_back_without_hand).lifo(),
+    Case::new("give_back", "to a sleeper", 1, give_back).lifo().sleeper(Sleep::Recv),
+    Case::new("put_back", "inline", CAPACITY, put_back).lifo(),
+    Case::new("put_back", "to a sleeper", 1, put_back).lifo().sleeper(Sleep::Recv),
+    Case::new("task_done", "inline", 2, task_done).lifo(),
+    Case::new("close", "draining, with a receiver asleep", 0, close_draining).lifo().sleeper(Sleep::Recv),
+    Case::new("close", "now", 2, close_now).lifo(),
+    Case::new("close", "now, with extents", 2, close_now).lifo().long(),
+    Case::new("send", "inline", 1, send).priority(),
+    Case::new("send", "extent", 1, send).priority().long(),
+    Case::new("send", "full", CAPACITY, send).priority(),
+    Case::new("send", "full and then not", CAPACITY, send_patiently).priority().between(Between::Recv),
+    Case::new("send", "contended", 0, send).priority().between(Between::Send),
+    Case::new("send", "to a sleeper", 0, send).priority().sleeper(Sleep::Recv),
+    Case::new("send", "closed", 1, send).priority().closed(Close::Drain),
+    Case::new("recv", "inline", CAPACITY, recv).priority(),
+    Case::new("recv", "extent", 2, recv).priority().long(),
+    Case::new("recv", "empty", 0, recv).priority(),
+    Case::new("recv", "empty and then not", 0, recv_patiently).priority().between(Between::Send),
+    Case::new("recv", "contended", CAPACITY, recv).priority().between(Between::Recv),
+    Case::new("recv", "with a sender asleep", CAPACITY, recv).priority().sleeper(Sleep::Send),
+    Case::new("recv", "closed", 1, recv).priority().closed(Close::Drain),
+    Case::new("recv_task", "inline", CAPACITY, recv_task).priority(),
+    Case::new("recv_task", "extent", 2, recv_task).priority().long(),
+    Case::new("recv_task", "without a hand", CAPACITY, recv_task_without_hand).priority(),
+    Case::new("recv_task", "with a sender asleep", CAPACITY, recv_task).priority().sleeper(Sleep::Send),
+    Case::new("recv_task", "returned", 2, recv_task_again).priority(),
+    Case::new("done", "inline", 2, done).priority(),
+    Case::new("done", "extent", 2, done).priority().long(),
+    Case::new("done", "without a hand", CAPACITY, done_without_hand).priority(),
+    Case::new("done", "with a joiner asleep", 1, done).priority().sleeper(Sleep::Join),
+    Case::new("give_back", "inline", 2, give_back).priority(),
+    Case::new("give_back", "without a hand", CAPACITY, give_back_without_hand).priority(),
+    Case::new("give_back", "to a sleeper", 1, give_back).priority().sleeper(Sleep::Recv),
+    Case::new("put_back", "inline", CAPACITY, put_back).priority(),
+    Case::new("put_back", "to a sleeper", 1, put_back).priority().sleeper(Sleep::Recv),
+    Case::new("task_done", "inline", 2, task_done).priority(),
+    Case::new("close", "draining, with a receiver asleep", 0, close_draining).priority().sleeper(Sleep::Recv),
+    Case::new("close", "now", 2, close_now).priority(),
+    Case::new("close", "now, with extents", 2, close_now).priority().long(),
 ];

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use actor_core::process::Process;
-use actor_core::queue::{Queue, RecvError};
+use actor_core::queue::RecvError;
 
 use super::acts;
 use super::books::Books;
+use super::channel::{Channel, Line};
 use super::scene::{Item, Notes, Scene, Sender};
 use super::sleeper::{Sleeper, Woken, soon};
 use super::table::{Between, Case, SIZE, Sleep, TABLE};
@@ -18,8 +19,8 @@ use crate::steps::Stepped;
 
 /// What is known of the trial that is under way.
 pub(super) struct Trial {
-    pub(super) queue: Queue<Item>,
-    used: Queue<Item>,
+    pub(super) queue: Channel,
+    used: Channel,
     pub(super) case: &'static Case,
     number: u32,
     board: Board,
@@ -27,7 +28,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn new(queues: [Queue<Item>; 2], case: &'static Case, number: u32, board: Board) -> Trial {
+    pub(super) fn new(queues: [Channel; 2], case: &'static Case, number: u32, board: Board) -> Trial {
         let [queue, used] = queues;
         Trial { queue, used, case, number, board, books: Books::default() }
     }
@@ -167,7 +168,7 @@ impl Trial {
 
     /// Receives everything that is there.
     fn drain(&mut self) -> Result<(), Fault> {
-        let mut last = [None; 64];
+        let mut line = Line::new(self.case.sort);
         for _ in 0..MESSAGES_MAX {
             let task = match self.queue.try_recv_task() {
                 Ok(task) => task,
@@ -178,11 +179,7 @@ impl Trial {
             let item = task.done();
             let bit = self.receive(&item)?;
             self.books.check_count(bit, count)?;
-            if count == 1 {
-                let last = &mut last[bit.trailing_zeros() as usize - item.number() as usize];
-                Kind::Torn.unless(*last < Some(item.number()), || format!("{item:?} comes after {last:?}"))?;
-                *last = Some(item.number());
-            }
+            line.note(&item, bit.trailing_zeros() as usize - item.number() as usize, count)?;
         }
         Err(Kind::Doubled.fault(format!("there is no end of {:?}", self.queue)))
     }
@@ -208,7 +205,9 @@ impl Trial {
         let item = |number| Item::new(self.number, Sender::Harness, number, length);
         let sent = (0..).take_while(|number| self.queue.try_send(item(*number)).is_ok()).count();
         Kind::Orphan.unless(sent == room, || format!("there is room for {sent} of {room} of {length} bytes"))?;
-        for number in 0..sent as u32 {
+        let mut numbers: Vec<u32> = (0..sent as u32).collect();
+        numbers.sort_by_key(|number| self.case.sort.place(*number));
+        for number in numbers {
             let received = self.queue.try_recv();
             let is_it =
                 received.as_ref().is_ok_and(|item| item.number() == number && item.is_whole(self.number, length));
