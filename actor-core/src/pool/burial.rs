@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::board::{Attempt, InHand, Stand, WorkerNumber};
 use super::error::TaskError;
 use super::hub::Hub;
-use super::ledger::{Ledger, What};
+use super::ledger::Ledger;
 use super::message::{Results, failures};
+use super::part::What;
 use crate::exit::ExitReport;
 
 impl Hub {

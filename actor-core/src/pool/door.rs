@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::board::{Board, TaskId, WorkerNumber};
 use super::burial::Blame;
-use super::decoding;
 use super::error::TaskError;
-use super::ledger::{Ledger, Pending, What};
+use super::ledger::{Ledger, Pending};
 use super::message::{Draft, Head, OUTCOMES, Results, Task, failures, item};
+use super::part::What;
 use super::run::{self, Run};
 use crate::boot::Function;
 use crate::shm::segment::segment;
@@ -51,7 +51,7 @@ pub(crate) fn results(mut bytes: &[u8]) -> Vec<u64> {
     assert!(ledger.tally.done == ledger.tally.submitted && ledger.tally.failed <= ledger.tally.done);
     let mut told = Vec::new();
     for part in ledger.take_parts(job) {
-        decoding::items::<Vec<u8>>(part, |number, _| told.push(number));
+        part.items::<Vec<u8>>(|number, _| told.push(number));
     }
     told
 }
@@ -90,7 +90,7 @@ pub(crate) fn board(bytes: &[u8]) {
 /// A task and results as they are sent.
 pub(crate) fn samples() -> [Vec<u8>; 2] {
     let id = TaskId { index: 1, generation: 1 };
-    let entry = Function::of(run::enter::<u32, u32> as fn(Run) -> Run).expect("it is code of this program");
+    let entry = Function::of(run::enter::<u32, u32> as fn(Box<Run>) -> Box<Run>).expect("it is code of this program");
     let (mut head, written) = (Vec::new(), Head { entry, function: 1, retries: 1, timeout: None });
     wire::encode_into(&mut head, &written).expect("it can be sent");
     let mut draft = Draft::new(&head);

@@ -13,8 +13,9 @@ use std::task::Waker;
 
 use super::board::{Board, Seat, TaskId, WorkerNumber};
 use super::error::{SubmitError, TaskError};
-use super::ledger::{Ledger, Pending, Phase, ROOM, What};
+use super::ledger::{Ledger, Pending, Phase, ROOM};
 use super::message::{Draft, OUTCOMES, Results};
+use super::part::What;
 use super::tasks::{Priority, Tasks};
 use super::waiting::Knock;
 use crate::id::ProcessId;

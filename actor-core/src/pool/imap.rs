@@ -13,13 +13,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::board::ITEMS_MAX;
-use super::decoding;
 use super::error::{SubmitError, TaskError};
 use super::handle::Pool;
-use super::ledger::{Part, ROOM};
+use super::ledger::ROOM;
 use super::map::MapOptions;
 use super::map_handle::news;
 use super::message::Draft;
+use super::part::Part;
 use super::task::Sending;
 use crate::time::Deadline;
 
@@ -153,7 +153,7 @@ impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> Imap<'_, I, R> {
 
     fn enter(&mut self, parts: Vec<Part>) {
         for part in parts {
-            decoding::items(part, |number, result| drop(self.ready.insert(number, result)));
+            part.items(|number, result| drop(self.ready.insert(number, result)));
         }
     }
 

@@ -6,7 +6,6 @@
 //! woken is noted, and done by whoever has let go of the lock.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::Thread;
@@ -14,7 +13,7 @@ use std::time::Duration;
 
 use super::board::TaskId;
 use super::error::{SubmitError, TaskError};
-use super::message::{failures, skip_outcomes};
+use super::part::{Part, What};
 use super::runs::Runs;
 use crate::exit::ExitReport;
 
@@ -99,37 +98,6 @@ struct Job {
     /// Tasks that are not settled yet.
     tasks: Vec<TaskId>,
     waker: Option<Waker>,
-}
-
-/// Results of some items of a job.
-pub(super) struct Part {
-    pub(super) first: u64,
-    pub(super) count: u32,
-    pub(super) what: What,
-}
-
-pub(super) enum What {
-    /// Outcomes, one behind the other, from this place on.
-    Outcomes(Vec<u8>, usize),
-    /// All of them have the same.
-    Error(TaskError),
-}
-
-impl What {
-    /// What these items have of it, which begins with the item `first`, of a task that begins with `start` in
-    /// its job; and how many of them are no values.
-    fn part(&self, start: u64, first: u32, run: Range<u32>) -> (Part, u32) {
-        let count = run.end - run.start;
-        let (what, failed) = match self {
-            What::Error(error) => (What::Error(error.clone()), count),
-            What::Outcomes(bytes, at) => {
-                // What is not there is damaged for who reads it.
-                let at = skip_outcomes(bytes, *at, run.start - first).unwrap_or(bytes.len());
-                (What::Outcomes(bytes.clone(), at), failures(bytes, at, count))
-            }
-        };
-        (Part { first: start + u64::from(run.start), count, what }, failed)
-    }
 }
 
 struct Follower {
@@ -357,6 +325,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use super::super::message::{failures, skip_outcomes};
     use super::*;
 
     fn outcomes() -> What {

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use super::decoding;
 use super::error::{MapError, TaskError};
 use super::handle::Pool;
 use super::hub::Hub;
-use super::ledger::{Ledger, Part};
+use super::ledger::Ledger;
 use super::map::Progress;
+use super::part::Part;
 use crate::time::Deadline;
 
 /// A map under way: all of its items, or those that have failed.
@@ -163,7 +163,7 @@ impl<R: DeserializeOwned> MapHandle<R> {
 
     fn enter(&mut self, parts: Vec<Part>) {
         for part in parts {
-            decoding::items(part, |number, result| self.put(number as usize, result));
+            part.items(|number, result| self.put(number as usize, result));
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::wire::{self, EncodeError};
 #[derive(Clone, Copy, Debug, Serialize, DeserializeDerive)]
 pub(super) struct Head {
     /// Made for the types of the function.
-    pub(super) entry: Function<Run, Run>,
+    pub(super) entry: Function<Box<Run>, Box<Run>>,
     /// The function itself, as it travels.
     pub(super) function: u64,
     pub(super) retries: u32,

@@ -44,7 +44,6 @@
 mod board;
 mod burial;
 mod chunks;
-mod decoding;
 #[cfg(feature = "testing")]
 pub(crate) mod door;
 mod error;
@@ -58,6 +57,7 @@ mod map;
 mod map_handle;
 mod message;
 mod options;
+mod part;
 mod recycling;
 mod run;
 mod runs;

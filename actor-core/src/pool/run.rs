@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use super::message::{self, Outcome, Panic, write_outcome};
 use crate::wire;
 
-/// What [`enter`] gets and gives back: the buffers of the worker, used again and again.
+/// What [`enter`] gets and gives back: the buffers of the worker, used again and again. In a box, since to pass it
+/// by itself took a fifth of the time of a small item.
 pub(super) struct Run {
     /// The function, as it has travelled.
     pub(super) function: u64,
@@ -26,7 +27,7 @@ pub(super) struct Run {
 }
 
 /// Runs one item of a task whose function goes from `A` to `R`. Entered by its offset.
-pub(super) fn enter<A: DeserializeOwned, R: Serialize>(mut run: Run) -> Run {
+pub(super) fn enter<A: DeserializeOwned, R: Serialize>(mut run: Box<Run>) -> Box<Run> {
     let start = run.results.len();
     let Some(function) = message::function::<A, R>(run.function) else {
         refuse(&mut run.results, Outcome::Unread, "the function is not in this executable");

@@ -12,12 +12,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::board::TaskId;
-use super::decoding;
 use super::error::{SubmitError, TaskError};
 use super::handle::Pool;
 use super::hub::Hub;
-use super::ledger::{Ledger, Part, Pending};
+use super::ledger::{Ledger, Pending};
 use super::message::{self, Draft, Head};
+use super::part::Part;
 use super::run;
 use super::tasks::Priority;
 use crate::boot::Function;
@@ -104,7 +104,7 @@ impl Sending {
         R: Serialize,
     {
         let (retries, timeout) = (options.retries.unwrap_or(pool.retries), options.timeout.or(pool.task_timeout));
-        let places = Function::of(f).zip(Function::of(run::enter::<A, R> as fn(run::Run) -> run::Run));
+        let places = Function::of(f).zip(Function::of(run::enter::<A, R> as fn(Box<run::Run>) -> Box<run::Run>));
         let Some((function, entry)) = places else { return Err(SubmitError::NotInExecutable) };
         let head = Head { entry, function: message::raw(function)?, retries, timeout };
         let mut bytes = Vec::with_capacity(64);
@@ -318,7 +318,7 @@ fn take(ledger: &mut Ledger, job: u64) -> Option<Vec<Part>> {
 fn only<R: DeserializeOwned>(parts: Vec<Part>) -> Result<R, TaskError> {
     let mut result = Err(TaskError::Taken);
     for part in parts {
-        decoding::items(part, |_, item| result = item);
+        part.items(|_, item| result = item);
     }
     result
 }

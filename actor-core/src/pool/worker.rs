@@ -78,7 +78,7 @@ struct Worker {
 
 impl Worker {
     fn work(mut self) {
-        let mut buffers = Run { function: 0, task: Vec::new(), item: 0..0, results: Vec::new() };
+        let mut buffers = Box::new(Run { function: 0, task: Vec::new(), item: 0..0, results: Vec::new() });
         while let Some((window, held)) = self.tasks.take() {
             // A slot that is held for long would keep those who send.
             let held = window.move_to_hand(held);
@@ -102,7 +102,7 @@ impl Worker {
         }
     }
 
-    fn task(&mut self, task: &Task, mut buffers: Run) -> Run {
+    fn task(&mut self, task: &Task, mut buffers: Box<Run>) -> Box<Run> {
         let Task { id, count, head, items } = *task;
         let limits = (head.retries, count);
         let Some(mut attempt) = self.board.claim(id, limits, self.number, &self.seat) else { return buffers };
