@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use actor_core::pool::{MapOptions, Progress, TaskError};
+use actor_core::pool::{MapOptions, Options, Progress, TaskError};
 use futures::executor::block_on;
 
-use super::{pool, square};
+use super::{pool, square, started};
 use crate::harness::isolated;
 
 fn chunks_of(size: usize) -> MapOptions<'static> {
@@ -30,6 +30,17 @@ fn l_01_a_map_over_ten_thousand_items_is_what_a_loop_gives() {
         // One that does not know its length.
         let even: Vec<u64> = (0..1000).filter(|n| n % 2 == 0).map(square).collect();
         assert_eq!(pool.map(square, (0..1000).filter(|n| n % 2 == 0)).expect("none fails"), even);
+    });
+}
+
+/// A chunk is a task, so where each worker does one task each chunk has a process of its own.
+#[test]
+fn without_a_size_there_are_four_chunks_for_each_worker() {
+    isolated(|| {
+        let pool = started(Options { workers: 2, max_tasks_per_worker: Some(1), ..Options::default() });
+        let pids = pool.map(|_: u32| std::process::id(), 0..100).expect("none fails");
+        let chunks: Vec<usize> = pids.chunk_by(|one, next| one == next).map(<[u32]>::len).collect();
+        assert_eq!(chunks, [13, 13, 13, 13, 13, 13, 13, 9]);
     });
 }
 

@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use loom::thread::{JoinHandle, spawn};
 
-use super::memory::{Checked, Word64, check, check_deaths, mortal};
+use super::memory::{Word64, check, check_deaths, mortal};
 use super::ring::{A, B, C, Item, Tested, sorted};
 use crate::id::Participant;
 use crate::shm::hands::{self, Hands, Held};
-use crate::shm::slots::{self, Refused, Ring};
+use crate::shm::slots::{self, Refused};
 
 /// A ring with hands.
 struct Handed {
@@ -22,29 +22,6 @@ struct Hand {
     word: Word64,
     origin: Word64,
     payload: loom::cell::Cell<Item>,
-}
-
-impl Ring for Handed {
-    type Memory = Checked;
-
-    fn capacity(&self) -> u32 {
-        self.ring.capacity()
-    }
-    fn word(&self, index: u32) -> &Word64 {
-        self.ring.word(index)
-    }
-    fn tail(&self) -> &Word64 {
-        self.ring.tail()
-    }
-    fn head(&self) -> &Word64 {
-        self.ring.head()
-    }
-    fn returns_made(&self) -> &Word64 {
-        self.ring.returns_made()
-    }
-    fn returns_seen(&self) -> &Word64 {
-        self.ring.returns_seen()
-    }
 }
 
 impl Hands for Handed {

@@ -1,5 +1,6 @@
 //! The order of an ordered queue: every message once, the first one first, whoever dies with it in hand.
 
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -13,7 +14,7 @@ use crate::shm::event::{Event, Waited};
 use crate::shm::hands::{Hands, Held};
 use crate::shm::index::Index;
 use crate::shm::order::{self, Order, Ordered, Ranks};
-use crate::shm::slots::{self, Ring};
+use crate::shm::slots;
 use crate::shm::words::{Memory, Word};
 use crate::time::Deadline;
 
@@ -32,26 +33,11 @@ struct Queue {
     ranks: [Word64; SLOTS],
 }
 
-impl Ring for Queue {
-    type Memory = Checked;
+impl Deref for Queue {
+    type Target = Tested;
 
-    fn capacity(&self) -> u32 {
-        SLOTS as u32
-    }
-    fn word(&self, index: u32) -> &Word64 {
-        self.ring.word(index)
-    }
-    fn tail(&self) -> &Word64 {
-        self.ring.tail()
-    }
-    fn head(&self) -> &Word64 {
-        self.ring.head()
-    }
-    fn returns_made(&self) -> &Word64 {
-        self.ring.returns_made()
-    }
-    fn returns_seen(&self) -> &Word64 {
-        self.ring.returns_seen()
+    fn deref(&self) -> &Tested {
+        &self.ring
     }
 }
 

@@ -1,5 +1,6 @@
 //! A ring in the checker's memory, with payloads that must never be torn, and its events.
 
+use std::ops::Deref;
 use std::rc::Rc;
 
 use loom::cell::Cell;
@@ -51,6 +52,30 @@ impl Ring for Tested {
     }
     fn returns_seen(&self) -> &Word64 {
         &self.returns_seen
+    }
+}
+
+/// What has a ring and other words besides is a ring like that.
+impl<T: Deref<Target = Tested>> Ring for T {
+    type Memory = Checked;
+
+    fn capacity(&self) -> u32 {
+        (**self).capacity()
+    }
+    fn word(&self, index: u32) -> &Word64 {
+        (**self).word(index)
+    }
+    fn tail(&self) -> &Word64 {
+        (**self).tail()
+    }
+    fn head(&self) -> &Word64 {
+        (**self).head()
+    }
+    fn returns_made(&self) -> &Word64 {
+        (**self).returns_made()
+    }
+    fn returns_seen(&self) -> &Word64 {
+        (**self).returns_seen()
     }
 }
 
