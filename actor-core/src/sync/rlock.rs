@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::{Accept, LockError, NotOwner, OwnerDied};
 use super::failure::CreateError;
+use super::future::{Grab, LockFuture};
 use super::raw::{Held, RawLock};
 use crate::id::Participant;
 use crate::shm::handle::Handle;
@@ -22,7 +23,8 @@ use crate::time::Deadline;
 
 /// A lock that the thread which has it may take again; see the [module](super).
 ///
-/// It is free when it was released as often as it was taken. There is no async form: a task has no thread.
+/// It is free when it was released as often as it was taken. To async code it is the lock of the thread that polls:
+/// all tasks that run there are one owner.
 ///
 /// ```
 /// use actor_core::sync::{NotOwner, RLock};
@@ -132,6 +134,15 @@ impl RLock {
         self.lock_until(deadline.into())
     }
 
+    /// [`lock`](RLock::lock), async: keeps other threads and processes out, and not other tasks of this thread. The
+    /// guard stays on the thread that has polled last, so no executor moves a task that keeps it.
+    ///
+    /// # Panics
+    /// Polled as [`lock`](RLock::lock) does.
+    pub fn lock_async(&self) -> LockFuture<'_, RLockGuard<'_>> {
+        LockFuture::new(self)
+    }
+
     /// Takes the lock as [`lock`](RLock::lock) does, until [`release`](RLock::release).
     ///
     /// # Errors
@@ -229,6 +240,19 @@ impl RLock {
             self.raw.release(next(LockWord(line.word.load(Relaxed))));
         }
         Ok(())
+    }
+}
+
+impl<'a> Grab<'a, RLockGuard<'a>> for RLock {
+    fn grab(&'a self) -> Option<Taken<'a>> {
+        match self.try_lock() {
+            Err(LockError::WouldBlock) => None,
+            taken => Some(taken),
+        }
+    }
+
+    fn raw(&self) -> &RawLock {
+        &self.raw
     }
 }
 

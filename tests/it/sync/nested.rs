@@ -7,6 +7,8 @@ use actor_core::process::Process;
 use actor_core::sync::{LockError, NotOwner, RLock};
 use actor_tests::board::Board;
 use actor_tests::watch;
+use futures::FutureExt;
+use futures::executor::block_on;
 
 use super::{SOON, isolated, kill, timed};
 use crate::harness::isolated_for_both;
@@ -29,6 +31,45 @@ fn s_03_a_nested_lock_counts_and_is_its_threads_alone() {
         drop(inner);
         assert_eq!((lock.release(), lock.count(), lock.is_locked()), (Err(NotOwner), 0, false));
         assert_eq!(Process::spawn(elsewhere, lock.clone()).unwrap().join(), Ok((true, true, 0)));
+        lock.close();
+    });
+}
+
+fn tell_and_hold((lock, board): (RLock, Board)) {
+    let guard = lock.lock().unwrap();
+    board[0].store(1, Release);
+    watch::until("it is waited for", || board[1].load(Acquire) != 0);
+    drop(guard);
+    block_on(async {
+        let outer = lock.lock_async().await.unwrap();
+        let inner = lock.lock_async().await.unwrap();
+        assert_eq!(lock.count(), 2);
+        drop((outer, inner));
+    });
+}
+
+#[test]
+fn a_nested_lock_is_waited_for_by_futures_of_its_thread() {
+    isolated_for_both(|| {
+        let (lock, board) = (RLock::new().unwrap(), Board::new(2));
+        let other = Process::spawn(tell_and_hold, (lock.clone(), board.clone())).unwrap();
+        watch::until("the other one has it", || board[0].load(Acquire) != 0);
+        let mut dropped = lock.lock_async();
+        assert!((&mut dropped).now_or_never().is_none());
+        let mut waiting = lock.lock_async();
+        assert!((&mut waiting).now_or_never().is_none());
+        board[1].store(1, Release);
+        drop(dropped);
+        drop(block_on(waiting).unwrap());
+        assert_eq!(other.join_timeout(SOON), Ok(()));
+        board[0].store(0, Release);
+        let victim = Process::spawn(take_twice, (lock.clone(), board.clone())).unwrap();
+        watch::until("it has the lock", || board[0].load(Acquire) != 0);
+        kill(&victim);
+        match block_on(lock.lock_async()) {
+            Err(LockError::OwnerDied(died)) => assert_eq!(died.owner(), victim.id()),
+            other => panic!("{other:?}"),
+        }
         lock.close();
     });
 }
