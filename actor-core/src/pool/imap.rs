@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures::Stream;
 use serde::Serialize;
@@ -25,7 +26,8 @@ use crate::time::Deadline;
 
 /// The results of [`Pool::imap`] or [`Pool::imap_unordered`], one for each item of the input.
 ///
-/// An iterator; [`stream`](Imap::stream) makes a stream of it. Dropped, it cancels what no worker has begun with.
+/// An iterator, whose results can be waited for [for a time](Imap::next_timeout) as well; [`stream`](Imap::stream)
+/// makes a stream of it. Dropped, it cancels what no worker has begun with.
 #[doc(alias("IMapIterator", "IMapUnorderedIterator", "as_completed"))]
 #[must_use = "nothing is sent before a result is asked for"]
 pub struct Imap<'a, I, R> {
@@ -124,6 +126,54 @@ enum Want {
 }
 
 impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> Imap<'_, I, R> {
+    /// [`next`](Iterator::next) without waiting. `None`: there is no result yet.
+    pub fn try_next(&mut self) -> Option<Option<Result<R, TaskError>>> {
+        self.next_by(Deadline::Now)
+    }
+
+    /// [`next`](Iterator::next) for a time. `None`: there was no result by then, and it can be waited for again.
+    ///
+    /// ```
+    /// # use actor_core::pool::Pool;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> actor_core::Result<()> {
+    /// let pool = Pool::new(1)?;
+    /// let mut results = pool.imap(|time: Duration| std::thread::park_timeout(time), [Duration::from_millis(100)]);
+    /// while results.next_timeout(Duration::from_millis(10)).is_none() {
+    ///     // Do something else for a moment.
+    /// }
+    /// assert_eq!(results.next(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn next_timeout(&mut self, timeout: Duration) -> Option<Option<Result<R, TaskError>>> {
+        self.next_by(Deadline::after(timeout))
+    }
+
+    /// [`next`](Iterator::next) until a point in time. `None`: there was no result by then.
+    pub fn next_deadline(&mut self, deadline: Instant) -> Option<Option<Result<R, TaskError>>> {
+        self.next_by(deadline.into())
+    }
+
+    fn next_by(&mut self, deadline: Deadline) -> Option<Option<Result<R, TaskError>>> {
+        loop {
+            let (job, hub) = (self.job, &self.pool.hub);
+            match self.advance() {
+                Ok(next) => return Some(next),
+                Err(Want::Results) => {
+                    let (parts, _) = hub.wait(job, deadline, |ledger| news(ledger, job))?;
+                    self.enter(parts);
+                }
+                Err(Want::Room) => {
+                    hub.wait(ROOM, deadline, |ledger| {
+                        (ledger.has_room() || ledger.check_open().is_err()).then_some(())
+                    })?;
+                }
+            }
+        }
+    }
+
     /// The next result, if it is there. Before that, sends as much as may be under way.
     fn advance(&mut self) -> Result<Option<Result<R, TaskError>>, Want> {
         loop {
@@ -228,21 +278,7 @@ impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Imap
     /// Waits for the next result. Ends when the input has, and at a pool that takes no more tasks after the
     /// first that it has refused.
     fn next(&mut self) -> Option<Result<R, TaskError>> {
-        loop {
-            let (job, hub) = (self.job, &self.pool.hub);
-            match self.advance() {
-                Ok(next) => return next,
-                Err(Want::Results) => {
-                    let news = hub.wait(job, Deadline::Never, |ledger| news(ledger, job));
-                    self.enter(news.unwrap_or_default().0);
-                }
-                Err(Want::Room) => {
-                    hub.wait(ROOM, Deadline::Never, |ledger| {
-                        (ledger.has_room() || ledger.check_open().is_err()).then_some(())
-                    });
-                }
-            }
-        }
+        self.next_by(Deadline::Never).flatten()
     }
 }
 

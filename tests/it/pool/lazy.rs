@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use actor_core::pool::{MapOptions, TaskError};
 use actor_core::queue::{Close, Queue};
@@ -39,6 +40,25 @@ fn a_finite_input_gives_all_results_in_order_and_then_none() {
         assert!(squares.by_ref().map(|result| result.expect("none fails")).eq((0..1000).map(square)));
         assert_eq!((squares.next(), squares.next()), (None, None));
         assert_eq!(pool.imap(square, []).next(), None);
+    });
+}
+
+#[test]
+fn a_result_that_is_not_there_in_time_comes_later() {
+    isolated(|| {
+        let (pool, gate) = (pool(1), Queue::bounded(1).expect("there is room for a queue"));
+        let wait = |gate: Queue<u32>| gate.recv().expect("somebody sends");
+        let mut results = pool.imap(wait, vec![gate.clone(), gate.clone()]);
+        for sent in [7, 8] {
+            assert_eq!(results.try_next(), None);
+            let begin = Instant::now();
+            assert_eq!(results.next_timeout(Duration::from_millis(50)), None);
+            assert!(Duration::from_millis(50) <= begin.elapsed());
+            gate.send(sent).expect("there is room");
+            assert_eq!(results.next_deadline(Instant::now() + super::SOON), Some(Some(Ok(sent))));
+        }
+        assert_eq!((results.try_next(), results.next_timeout(super::SOON)), (Some(None), Some(None)));
+        gate.close(Close::Now);
     });
 }
 
