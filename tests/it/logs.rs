@@ -3,7 +3,7 @@
 mod context;
 mod ends;
 mod events;
-mod listener;
+pub(crate) mod listener;
 mod load;
 mod stderr;
 mod talker;

@@ -17,11 +17,11 @@ use tracing_subscriber::{Registry, reload};
 use super::talker::PATIENCE;
 
 /// Fields by name, as they were recorded: texts as they are, numbers with a mark of their type.
-pub(super) type Fields = BTreeMap<String, String>;
+pub(crate) type Fields = BTreeMap<String, String>;
 
 /// An event that was heard.
 #[derive(Clone, Debug)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     pub(super) level: Level,
     pub(super) target: String,
     pub(super) file: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    pub(super) fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         self.field("message")
     }
 
@@ -47,7 +47,7 @@ impl Heard {
 
 /// Hears everything that this process's subscriber is given.
 #[derive(Clone)]
-pub(super) struct Listener {
+pub(crate) struct Listener {
     shared: Arc<Shared>,
     level: reload::Handle<LevelFilter, Registry>,
 }
@@ -63,7 +63,7 @@ struct Shared {
 
 impl Listener {
     /// The subscriber of this process, from now on.
-    pub(super) fn install(level: LevelFilter) -> Listener {
+    pub(crate) fn install(level: LevelFilter) -> Listener {
         let shared = Arc::<Shared>::default();
         let (filter, level) = reload::Layer::new(level);
         let subscriber = tracing_subscriber::registry().with(filter).with(Ear(shared.clone()));
@@ -97,7 +97,7 @@ impl Listener {
     }
 
     /// Waits until `test` finds something in what was heard.
-    pub(super) fn wait_until<T>(&self, test: impl Fn(&[Heard]) -> Option<T>) -> Option<T> {
+    pub(crate) fn wait_until<T>(&self, test: impl Fn(&[Heard]) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + bound(PATIENCE);
         let mut heard = self.shared.heard.lock().unwrap();
         loop {

@@ -7,9 +7,11 @@ use actor_core::pool::{Initializer, MapOptions, Options, SubmitError, TaskError}
 use actor_core::process::Process;
 use actor_core::queue::{Close, Queue};
 use actor_tests::watch::until;
+use tracing::level_filters::LevelFilter;
 
 use super::{pool, square, started};
 use crate::harness::{isolated, isolated_and_long, isolated_for_both};
+use crate::logs::listener::{Heard, Listener};
 
 fn one_by_one() -> MapOptions<'static> {
     MapOptions { chunk_size: Some(1), ..MapOptions::default() }
@@ -58,11 +60,23 @@ fn a_worker_that_has_grown_is_replaced() {
 #[test]
 fn t_27_a_limit_below_what_a_fresh_worker_has_limits_nothing() {
     isolated(|| {
+        let listener = Listener::install(LevelFilter::WARN);
         let pool = started(Options { workers: 2, max_worker_memory: Some(1), ..Options::default() });
-        let mut pids = one_by_one().map(&pool, |_: u32| std::process::id(), 0..100).expect("none fails");
+        let say = |_: u32| {
+            tracing::warn!("an item");
+            std::process::id()
+        };
+        let mut pids = one_by_one().map(&pool, say, 0..100).expect("none fails");
         pids.sort_unstable();
         pids.dedup();
         assert!(pids.len() <= 2, "nobody is replaced: {pids:?}");
+        // What a worker says comes in order, so nothing that it had said before an item is still to come.
+        let count = |heard: &[Heard], what| heard.iter().filter(|heard| heard.message().contains(what)).count();
+        let all = |heard: &[Heard]| match (count(heard, "an item"), count(heard, "below the")) {
+            (100, said @ 1..) => Some(said),
+            _ => None,
+        };
+        assert_eq!(listener.wait_until(all), Some(1), "it is said once");
         assert_eq!((pool.counts().restarts, pool.counts().is_memory_limit_too_low), (0, true));
     });
 }

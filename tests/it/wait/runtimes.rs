@@ -4,6 +4,7 @@ use std::io::{Read, Write, pipe};
 use std::time::{Duration, Instant};
 
 use actor_core::link::{monitor, trap_exit};
+use actor_core::pipe::simplex;
 use actor_core::prelude::*;
 use actor_core::process::{JoinError, Process};
 use actor_core::queue::{Close, RecvError};
@@ -200,10 +201,11 @@ fn all_in_one_select() {
     isolated(|| {
         everywhere(|| async {
             let (queue, (reader, mut writer)) = (queue(1), pipe().unwrap());
+            let (receiver, sender) = simplex::<u32>().unwrap();
             let process = Process::spawn(double, 4).unwrap();
-            let mut seen = [false; 3];
-            while seen != [true; 3] {
-                let kinds: [BoxFuture<'_, usize>; 4] = [
+            let mut seen = [false; 4];
+            while seen != [true; 4] {
+                let kinds: [BoxFuture<'_, usize>; 5] = [
                     Box::pin(async { queue.recv_async().await.map(|_| 0).unwrap() }),
                     Box::pin(async {
                         if seen[1] {
@@ -212,14 +214,19 @@ fn all_in_one_select() {
                         process.join_async().await.map(|_| 1).unwrap()
                     }),
                     Box::pin(async { readable(&reader).await.map(|()| 2).unwrap() }),
-                    Box::pin(sleep(SOON).map(|()| 3)),
+                    Box::pin(async { receiver.recv_async().await.map(|_| 3).unwrap() }),
+                    Box::pin(sleep(SOON).map(|()| 4)),
                 ];
                 let first = select_all(kinds).await.0;
                 seen[first] = true;
                 match first {
                     0 => writer.write_all(b"x").unwrap(),
                     1 => queue.send(1).unwrap(),
-                    2 => drop((&reader).read(&mut [0; 4]).unwrap()),
+                    2 => {
+                        (&reader).read_exact(&mut [0]).unwrap();
+                        sender.send(1).unwrap();
+                    }
+                    3 => {}
                     _ => panic!("something was slept through, after {seen:?}"),
                 }
             }
