@@ -26,6 +26,19 @@ fn c_12_random_kills_of_a_full_system() {
     });
 }
 
+#[test]
+fn whoever_shares_things_with_others_dies_alone() {
+    isolated(|| {
+        let kills = KILLS * u64::from(effort());
+        let plan = Plan::new(Budget::Runs(kills), Chance::announced().any());
+        let mode = MODES.iter().find(|mode| mode.name == "sharing").expect("there is such a mode");
+        let mut tally = Tally::new(mode.name);
+        (mode.run)(&plan, &mut tally).unwrap_or_else(|fault| panic!("{fault}"));
+        println!("{}", tally.text());
+        assert_eq!((tally.kills, tally.runs), (kills, kills));
+    });
+}
+
 /// The program itself, with a few runs of a mode: it kills what would be this process here.
 fn slice(test: &str, mode: &str, runs: u64) {
     let trial = Trial::new(test, Method::Zygote);

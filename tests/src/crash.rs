@@ -15,6 +15,7 @@ mod logs;
 mod middle;
 mod node;
 mod numbers;
+mod sharing;
 mod signals;
 mod simulate;
 pub mod steps;
@@ -48,6 +49,7 @@ pub struct Mode {
 /// All of them, in the order in which `crash all` runs them.
 pub const MODES: &[Mode] = &[
     kills::MODE,
+    sharing::MODE,
     steps::MODE,
     steps::images::MODE,
     node::MODE,
