@@ -53,7 +53,8 @@ use crate::time::Deadline;
 ///     *guard += 1;
 ///     std::process::abort();
 /// }, total.clone())?;
-/// match total.lock_timeout(std::time::Duration::from_secs(20)) {
+/// victim.join().unwrap_err();
+/// match total.lock() {
 ///     Err(LockError::OwnerDied(died)) => {
 ///         assert_eq!(died.owner(), victim.id());
 ///         assert!(died.report().is_some_and(|report| report.pid == victim.pid()));
