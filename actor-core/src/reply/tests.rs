@@ -11,7 +11,8 @@ use super::word::{ReplyWord, State};
 use super::*;
 use crate::shm::segment::segment;
 
-/// Held by a test that has several slots at once: two such tests could wait for each other.
+/// Held by a test that has several slots or large answers: two such tests could wait for each other, or one find
+/// the room that another has just left.
 static SEVERAL: Mutex<()> = Mutex::new(());
 
 fn several() -> std::sync::MutexGuard<'static, ()> {
@@ -57,6 +58,7 @@ fn only_the_first_answer_counts() {
 
 #[test]
 fn a_sleeper_is_woken_and_large_answers_arrive() {
+    let _several = several();
     let (mut slot, mut buffer) = (open(), Vec::new());
     let address = slot.address();
     let payload: Vec<u8> = (0..3_000_000).map(|i| i as u8).collect();
