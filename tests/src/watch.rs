@@ -48,7 +48,7 @@ pub struct Seen {
     pub pid: u32,
     /// Its name in `ps`, of at most 15 bytes.
     pub name: String,
-    /// As in `ps`: `R`, `S`, `T` for stopped, `Z` for a zombie.
+    /// As in `ps`: `R`, `S`, `T` for stopped, `Z` for a zombie, `X` for one that is just being waited for.
     pub state: char,
     /// The number of its parent.
     pub parent: u32,
@@ -70,9 +70,9 @@ impl Seen {
         Some(Seen { pid, name: name.to_owned(), state, parent, title })
     }
 
-    /// Whether it is dead and was not waited for.
+    /// Whether it is dead, and there only until somebody has waited for it.
     pub fn is_zombie(&self) -> bool {
-        self.state == 'Z'
+        matches!(self.state, 'Z' | 'X')
     }
 }
 

@@ -113,7 +113,8 @@ fn p_06_a_process_is_ready_exactly_when_it_is_dead() {
         let pid = sleeper.pid();
         signal(&sleeper, Signal::KILL);
         let ready = wait_timeout(&[&queue, &sleeper], SOON).unwrap();
-        assert!(Seen::of(pid).is_none_or(|seen| seen.is_zombie()), "it is ready, so it is dead");
+        let seen = Seen::of(pid);
+        assert!(seen.as_ref().is_none_or(Seen::is_zombie), "it is ready, so it is dead: {seen:?}");
         assert_eq!(ready, [1]);
         sleeper.join().unwrap_err();
         assert_eq!(wait(&[&queue, &sleeper, &id]).unwrap(), [1, 2], "and stays so");
