@@ -7,7 +7,9 @@
 use std::error::Error;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
+use actor_core::node;
 use actor_core::prelude::*;
 use actor_core::process::Process;
 use actor_core::queue::Queue;
@@ -47,6 +49,10 @@ pub fn kinds() -> [&'static str; 6] {
 /// # Panics
 /// The end is `panic`.
 pub fn main(kind: &str, count: usize, end: &str) -> Result<(), Box<dyn Error>> {
+    // None of these ends of itself. That the end waits for them as long as it says is shown by the deaf.
+    if kind != "deaf" {
+        node::set_join_timeout(Duration::from_millis(100));
+    }
     let up = Up::bounded(1024)?;
     start(kind, count, &up)?;
     println!("ready: {}", std::process::id());
