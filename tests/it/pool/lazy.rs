@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use actor_core::pool::{MapOptions, TaskError};
 use actor_core::queue::{Close, Queue};
+use actor_tests::watch::until;
 use futures::StreamExt;
 use futures::executor::block_on;
 
@@ -48,7 +49,7 @@ fn a_result_that_is_not_there_in_time_comes_later() {
     isolated(|| {
         let (pool, gate) = (pool(1), Queue::bounded(1).expect("there is room for a queue"));
         let wait = |gate: Queue<u32>| gate.recv().expect("somebody sends");
-        let mut results = pool.imap(wait, vec![gate.clone(), gate.clone()]);
+        let mut results = pool.imap(wait, vec![gate.clone(); 3]);
         for sent in [7, 8] {
             assert_eq!(results.try_next(), None);
             let begin = Instant::now();
@@ -57,6 +58,8 @@ fn a_result_that_is_not_there_in_time_comes_later() {
             gate.send(sent).expect("there is room");
             assert_eq!(results.next_deadline(Instant::now() + super::SOON), Some(Some(Ok(sent))));
         }
+        gate.send(9).expect("there is room");
+        until("who only asks is given it", || results.try_next().is_some_and(|next| next == Some(Ok(9))));
         assert_eq!((results.try_next(), results.next_timeout(super::SOON)), (Some(None), Some(None)));
         gate.close(Close::Now);
     });

@@ -20,7 +20,7 @@ use crate::crash::{Fault, Kind};
 use crate::watch;
 
 /// What is guarded: the same number everywhere, or somebody has seen half of a change.
-pub(super) type Figures = [u64; 32];
+type Figures = [u64; 32];
 
 /// How many may have a permit.
 pub(super) const PERMITS: usize = 2;
@@ -146,6 +146,7 @@ impl Commons {
             Err(error) => give_up("the lock that is written", error),
         };
         expect(self.notes.enter(Mark::Writer, seat, is_first));
+        // As with permits, before who is inside.
         let pids = self.notes.pids();
         let readers = self.notes.living(self.notes.mark(Mark::Readers).load(SeqCst), &pids);
         expect(Kind::Wedged.unless(readers == 0, || format!("{readers} read while {seat} writes")));
@@ -216,17 +217,9 @@ impl Commons {
         true
     }
 
-    /// How often what the mutex guards was changed, told by one who lives while all rest: from here on no dead is
-    /// inside. `None`: it is not free in time.
+    /// How often what the mutex guards was changed, for whoever lives while all rest. `None`: it is not free in time.
     pub(super) fn added(&self, limit: Duration) -> Option<u64> {
-        let guard = match self.mutex.lock_timeout(limit) {
-            Ok(guard) => guard,
-            Err(LockError::OwnerDied(died)) => died.into_guard(),
-            Err(_) => return None,
-        };
-        check_whole(&guard);
-        self.notes.mark(Mark::Owner).store(0, SeqCst);
-        Some(guard[0])
+        Some(self.settle(Mark::Owner, &*accepted(self.mutex.lock_timeout(limit))?))
     }
 
     /// The same of what is read.
@@ -236,18 +229,19 @@ impl Commons {
             Err(LockError::OwnerDied(died)) => died.into_guard(),
             Err(_) => return None,
         };
-        check_whole(&guard);
-        self.notes.mark(Mark::Writer).store(0, SeqCst);
-        Some(guard[0])
+        Some(self.settle(Mark::Writer, &guard))
+    }
+
+    /// The number of changes. From here on no dead is inside, for nobody else will be told of one.
+    fn settle(&self, mark: Mark, figures: &Figures) -> u64 {
+        check_whole(figures);
+        self.notes.mark(mark).store(0, SeqCst);
+        figures[0]
     }
 
     /// `None`: they are not to be had in time.
     pub(super) fn tokens_left(&self, limit: Duration) -> Option<u64> {
-        match self.tokens.lock_timeout(limit) {
-            Ok(tokens) => Some(*tokens),
-            Err(LockError::OwnerDied(died)) => Some(*died.into_guard()),
-            Err(_) => None,
-        }
+        accepted(self.tokens.lock_timeout(limit)).map(|tokens| *tokens)
     }
 
     /// Goes through a barrier with another, of whom one mends it when one of them has died.
@@ -287,9 +281,18 @@ impl Commons {
 
 type Locked<'a, T> = Result<MutexGuard<'a, T>, LockError<MutexGuard<'a, T>>>;
 
+/// A mutex that somebody may have died with. `None`: it is not free.
+fn accepted<T: bytemuck::Pod>(locked: Locked<'_, T>) -> Option<MutexGuard<'_, T>> {
+    match locked {
+        Ok(guard) => Some(guard),
+        Err(LockError::OwnerDied(died)) => Some(died.into_guard()),
+        Err(_) => None,
+    }
+}
+
 /// # Panics
 /// The numbers are not all the same.
-pub(super) fn check_whole(figures: &Figures) {
+fn check_whole(figures: &Figures) {
     let is_whole = figures.iter().all(|figure| *figure == figures[0]);
     expect(Kind::Torn.unless(is_whole, || format!("half of a change: {figures:?}")));
 }
