@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 
+use crate::watch::{Seen, bound};
 pub use way::Way;
 
 /// A process that stands still between two instructions. It runs on when its leader's thread ends.
@@ -37,7 +38,7 @@ pub struct Stepped {
 pub enum Step {
     /// The process stands still again, after what it was to do.
     Made,
-    /// It is in a system call that has not come back for a while. [`Stepped::come_back`] goes on with it.
+    /// It sleeps in a system call. [`Stepped::come_back`] goes on with it.
     Asleep,
     /// It stands still by its own wish, somewhere else.
     Elsewhere,
@@ -52,8 +53,10 @@ pub struct Call {
     pub fourth: u64,
 }
 
-/// How long whatever is done without sleeping may take.
-const CALL_MAX: Duration = Duration::from_millis(20);
+/// Who has slept for less has not gone to sleep: it waits for something that is coming.
+const NAP: Duration = Duration::from_millis(20);
+/// Who is still at work after so long will not come back.
+const AT_WORK_MAX: Duration = Duration::from_secs(10);
 
 impl Stepped {
     /// Takes over a process that stands still, or will soon do so.
@@ -154,12 +157,13 @@ impl Stepped {
         }
     }
 
-    /// Gives whoever sleeps in a system call some more time.
+    /// Gives whoever sleeps in a system call some more time. Who waits for a processor or for the disk does
+    /// not sleep, however long that takes.
     ///
     /// # Errors
     /// It does not live any more.
     pub fn come_back(&self) -> io::Result<Step> {
-        let deadline = Instant::now() + CALL_MAX;
+        let begin = Instant::now();
         loop {
             let stopped = self.stopped_by(WaitIdOptions::NOHANG)?;
             if stopped.is_some() {
@@ -168,10 +172,16 @@ impl Stepped {
             match stopped {
                 Some(libc::SIGSTOP) => return Ok(Step::Elsewhere),
                 Some(_) => return Ok(Step::Made),
-                None if deadline <= Instant::now() => return Ok(Step::Asleep),
+                None if NAP <= begin.elapsed() && self.is_asleep() => return Ok(Step::Asleep),
+                None if bound(AT_WORK_MAX) <= begin.elapsed() => return Ok(Step::Asleep),
                 None => thread::yield_now(),
             }
         }
+    }
+
+    fn is_asleep(&self) -> bool {
+        let pid = self.pid.as_raw_nonzero().get().unsigned_abs();
+        Seen::of(pid).is_some_and(|seen| seen.state == 'S')
     }
 
     /// Where it stands: the address of its next instruction.
@@ -186,8 +196,8 @@ impl Stepped {
         self.peek(libc::PTRACE_PEEKUSER, at)
     }
 
-    /// Lets it run to a place, which it stands before if it comes there. If it is asleep on the way, or gets
-    /// no processor for so long, it will stand there when it has come back.
+    /// Lets it run to a place, which it stands before if it comes there. If it is asleep on the way, it will
+    /// stand there when it has come back.
     ///
     /// # Errors
     /// It does not live any more.
@@ -218,7 +228,7 @@ impl Stepped {
         self.wait()
     }
 
-    /// Lets it run on, and waits for as long as whatever is done without sleeping may take.
+    /// Lets it run on, and waits until it stands still or sleeps.
     ///
     /// # Errors
     /// It does not live any more.
