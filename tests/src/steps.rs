@@ -13,11 +13,11 @@ mod way;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io;
 use std::mem::offset_of;
 use std::ptr::null_mut;
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
@@ -177,6 +177,13 @@ impl Stepped {
                 None => thread::yield_now(),
             }
         }
+    }
+
+    /// Which system call it sleeps in, with the arguments, and where in the kernel.
+    #[must_use]
+    pub fn sleeps_in(&self) -> String {
+        let read = |name| fs::read_to_string(format!("/proc/{}/{name}", self.pid.as_raw_nonzero()));
+        [read("syscall"), read("wchan")].map(Result::unwrap_or_default).join(" ").replace('\n', "")
     }
 
     fn is_asleep(&self) -> bool {

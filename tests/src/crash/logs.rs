@@ -163,7 +163,7 @@ impl Trials {
             return Ok(false);
         }
         let is_awake = stepped.step().map_err(lost)? != Step::Asleep;
-        Kind::Wedged.unless(is_awake, || "whoever logs sleeps".to_owned())?;
+        Kind::Wedged.unless(is_awake, || format!("whoever logs sleeps: {}", stepped.sleeps_in()))?;
         Ok(true)
     }
 
