@@ -17,7 +17,6 @@ mod tasks;
 mod traffic;
 mod waiting;
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use actor_core::process::Process;
@@ -36,14 +35,7 @@ fn small(capacity: usize) -> Queue<u32> {
 /// Waits until every thread of a process sleeps. A process that has said what it does next, and
 /// sleeps, is doing that.
 fn until_asleep<R>(process: &Process<R>) {
-    watch::until("all threads of the process sleep", || states(process.pid()).iter().all(|state| *state == 'S'));
-}
-
-/// As in `ps`, one for each thread.
-fn states(pid: u32) -> Vec<char> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process lives").flatten();
-    let state = |text: String| text.rsplit_once(')')?.1.trim_start().chars().next();
-    threads.filter_map(|thread| state(fs::read_to_string(thread.path().join("stat")).ok()?)).collect()
+    watch::until("all threads of the process sleep", || watch::all_have_state(process.pid(), 'S'));
 }
 
 /// How long it took.

@@ -3,6 +3,7 @@
 //! A wait here is for a fact that can be observed, with a limit; never for a time to pass.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,25 @@ pub fn children_of(pid: u32) -> Vec<Seen> {
 pub fn zygote_of(node: u32) -> Option<Seen> {
     let title = format!("zygote of {node}");
     children_of(node).into_iter().find(|seen| !seen.is_zombie() && seen.title == title)
+}
+
+/// The threads of a process and their names; none if there is no such process.
+pub fn threads(pid: u32) -> Vec<(u32, String)> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let named =
+        |path: &Path| Some((path.file_name()?.to_str()?.parse().ok()?, fs::read_to_string(path.join("comm")).ok()?));
+    tasks.filter_map(|task| named(&task.path())).map(|(thread, name)| (thread, name.trim_end().to_owned())).collect()
+}
+
+/// The thread of a node that serves its processes. `None`: this is no node, or not yet.
+pub fn node_thread(pid: u32) -> Option<u32> {
+    threads(pid).into_iter().find(|(_, name)| name == "actor-node").map(|(thread, _)| thread)
+}
+
+/// Whether all threads of a process are in this state. False as well: it has ended.
+pub fn all_have_state(pid: u32, state: char) -> bool {
+    let threads = threads(pid);
+    !threads.is_empty() && threads.into_iter().all(|(thread, _)| has_state(pid, thread, state))
 }
 
 /// Whether a thread is in this state, as in `ps`. False: it is in another one, or gone.

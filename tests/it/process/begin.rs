@@ -9,7 +9,7 @@ use actor_core::pool;
 use actor_core::process::{JoinError, Options, Process, SpawnError, StartMethod};
 use actor_core::queue::{Close, Queue};
 use actor_core::{EncodeError, ExitReason};
-use actor_tests::watch::{Seen, children_of, is_alive, until, zygote_of};
+use actor_tests::watch::{Seen, children_of, is_alive, threads, until, zygote_of};
 use rustix::fs::Mode;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
@@ -205,9 +205,7 @@ fn p_22_a_process_outlives_the_thread_of_a_pool() {
 
 /// How many threads of this name this process has, for the kernel.
 fn threads_of(name: &str) -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-    names.filter(|comm| comm.trim() == name).count()
+    threads(std::process::id()).into_iter().filter(|(_, comm)| comm == name).count()
 }
 
 /// Of those for work that blocks, which end with their runtime.

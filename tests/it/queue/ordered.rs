@@ -16,7 +16,7 @@ use rustix::process::{Signal, getpid, kill_process, pidfd_send_signal};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{AT_ONCE, isolated, states, timed, until_asleep};
+use super::{AT_ONCE, isolated, timed, until_asleep};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -329,7 +329,7 @@ fn stop_with_the_order(queue: PriorityQueue<Slow>) {
 /// Somebody who has the order of the queue and is stopped.
 fn stopped(queue: &PriorityQueue<Slow>) -> Process<()> {
     let stopped = Process::spawn(stop_with_the_order, queue.clone()).unwrap();
-    watch::until("it stops in the middle", || states(stopped.pid()).contains(&'T'));
+    watch::until("it stops in the middle", || watch::all_have_state(stopped.pid(), 'T'));
     stopped
 }
 

@@ -130,11 +130,7 @@ fn poll_while_the_node_is_stopped((target, go, told): (ProcessId, Queue<u32>, Qu
     kill_process(root, Signal::STOP).expect("it lives");
     let number = root.as_raw_nonzero().get().unsigned_abs();
     // The signal is sent before every thread of it stands.
-    watch::until("it is stopped", || {
-        let tasks = std::fs::read_dir(format!("/proc/{number}/task")).expect("it lives").flatten();
-        let stat = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        tasks.map(stat).all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
-    });
+    watch::until("it is stopped", || watch::all_have_state(number, 'T'));
     let begin = Instant::now();
     let mut context = Context::from_waker(Waker::noop());
     {

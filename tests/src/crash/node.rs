@@ -5,7 +5,6 @@
 //! group of it may be left. (Before it is up, nobody guards its control group yet: that one is left to the
 //! next node.)
 
-use std::fs;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use super::signals::signal_if;
 use super::victim::{Kindred, Victim};
 use super::{Budget, Fault, Kind, Mode, Plan, Tally};
 use crate::chance::Chance;
-use crate::watch::{Seen, has_state, wait_for};
+use crate::watch::{self, Seen, has_state, wait_for};
 
 /// A run is a node.
 pub(super) const MODE: Mode = Mode {
@@ -48,28 +47,26 @@ fn run(plan: &Plan, tally: &mut Tally) -> Result<(), Fault> {
     the_next_finds(&unguarded)
 }
 
-/// How long a node is looked at that was interrupted: it must not end.
-const LOOK: Duration = Duration::from_millis(200);
 /// Within which a signal has reached all threads.
 const REACHES: Duration = Duration::from_secs(1);
+/// Within which a thread that was interrupted sleeps again, or its process has ended for it. A panic that
+/// shows where it comes from takes seconds.
+const GOES_ON: Duration = Duration::from_secs(20);
 
 /// Stops a node for a moment, so that what its threads wait for in the kernel is interrupted. Tells how it
 /// has ended, if it has.
-fn interrupt(node: u32, chance: &mut Chance, ended: impl FnMut() -> Option<ExitStatus>) -> Option<ExitStatus> {
+fn interrupt(node: u32, chance: &mut Chance, mut ended: impl FnMut() -> Option<ExitStatus>) -> Option<ExitStatus> {
     let is_it = |seen: &Seen| seen.pid == node;
     signal_if(node, Signal::STOP, is_it);
     // Who goes on before it has reached a thread has not interrupted that one.
-    let _ = wait_for(REACHES, || is_stopped(node).then_some(()));
+    let _ = wait_for(REACHES, || watch::all_have_state(node, 'T').then_some(()));
+    let waits = watch::node_thread(node);
     chance.pause(Duration::from_millis(2));
     signal_if(node, Signal::CONT, is_it);
-    wait_for(LOOK, ended)
-}
-
-/// Whether all threads of a process are stopped.
-fn is_stopped(pid: u32) -> bool {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let mut numbers = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
-    numbers.all(|thread| has_state(pid, thread, 'T'))
+    // One that is not up yet has no thread that waits.
+    let thread = waits?;
+    let sleeps = || has_state(node, thread, 'S');
+    wait_for(GOES_ON, || ended().map(Some).or_else(|| sleeps().then_some(None))).flatten()
 }
 
 /// Looks until nothing is left of a node. What nobody guarded goes on the list.

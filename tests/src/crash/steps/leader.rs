@@ -6,7 +6,7 @@
 
 mod repair;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -21,7 +21,7 @@ pub(super) use self::repair::Place;
 use self::repair::{Modules, explore, lead};
 use crate::crash::{Fault, Kind};
 use crate::steps::Stepped;
-use crate::watch::bound;
+use crate::watch::{self, bound};
 
 /// The process, and what it is told and tells.
 pub(super) struct Leader {
@@ -134,12 +134,8 @@ fn path_of(end: &OwnedFd) -> String {
 
 /// The thread of the node that this process is.
 fn node_thread() -> io::Result<u32> {
-    let is_it = |thread: &u32| {
-        fs::read_to_string(format!("/proc/self/task/{thread}/comm")).is_ok_and(|name| name.trim() == "actor-node")
-    };
-    let threads = fs::read_dir("/proc/self/task")?;
-    let mut numbers = threads.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    numbers.find(is_it).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the node has no thread"))
+    let found = watch::node_thread(std::process::id());
+    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the node has no thread"))
 }
 
 /// How many instructions there are, and then of each what is known.
