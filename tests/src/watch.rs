@@ -19,15 +19,21 @@ pub fn bound(time: Duration) -> Duration {
 
 /// From one look to the next.
 const PAUSE: Duration = Duration::from_millis(1);
+/// What is longer from one look to the next was a pause of everybody: a virtual machine that stood still.
+const STANDSTILL: Duration = Duration::from_millis(200);
 
-/// Looks again and again until there is something to see, for at most so long.
+/// Looks again and again until there is something to see, for at most so long. A standstill of the machine
+/// counts for little: right after it, whoever is waited for has not been able to do anything.
 pub fn wait_for<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + bound(limit);
+    let (mut left, mut last) = (bound(limit), Instant::now());
     loop {
         let seen = look();
-        if seen.is_some() || deadline <= Instant::now() {
+        if seen.is_some() || left.is_zero() {
             return seen;
         }
+        let now = Instant::now();
+        left = left.saturating_sub((now - last).min(STANDSTILL));
+        last = now;
         thread::park_timeout(PAUSE);
     }
 }
