@@ -22,7 +22,7 @@ use std::{fs, io};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 
-use crate::watch::{Seen, bound};
+use crate::watch::{bound, has_state};
 pub use way::Way;
 
 /// A process that stands still between two instructions. It runs on when its leader's thread ends.
@@ -188,7 +188,7 @@ impl Stepped {
 
     fn is_asleep(&self) -> bool {
         let pid = self.pid.as_raw_nonzero().get().unsigned_abs();
-        Seen::of(pid).is_some_and(|seen| seen.state == 'S')
+        has_state(pid, pid, 'S')
     }
 
     /// Where it stands: the address of its next instruction.
